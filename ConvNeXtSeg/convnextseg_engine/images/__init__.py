@@ -1,0 +1,1 @@
+"""Images: reading, writing, grids, and preparing a study for a network."""

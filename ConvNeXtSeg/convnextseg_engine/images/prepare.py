@@ -1,0 +1,122 @@
+"""From a study to the network's input, and from the network's output back to the study's grid.
+
+Training and inference both come through here, so what a model was trained on is what it is given.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import SimpleITK as sitk
+
+from ..errors import InputError
+from .grid import Grid
+from .intensity import zscore_foreground
+from .resample import anatomical_grid, cropped_grid, resample
+from .study import Study
+
+# Millimetres kept around the foreground, so that the border of the brain never touches the border of the input.
+_CROP_MARGIN_MM = 6.0
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """What a network expects of its input.
+
+    Attributes:
+        channels: Channel names in network order.
+        spacing: Millimetres along L, P, S.
+        intensity: Name of the intensity scheme; ``"zscore-foreground"`` is the only one so far.
+    """
+
+    channels: tuple[str, ...]
+    spacing: tuple[float, float, float]
+    intensity: str = "zscore-foreground"
+
+
+@dataclass(frozen=True)
+class PreparedInput:
+    """Network input: ``array`` of shape ``(C, D, H, W)``, float32, on ``grid``; absent channels are zero."""
+
+    array: np.ndarray
+    grid: Grid
+    present: tuple[str, ...]
+
+
+def prepare(study: Study, spec: InputSpec) -> PreparedInput:
+    """Bring the study's channels onto one anatomical grid, crop to the foreground and normalise.
+
+    Raises:
+        InputError: If the study has none of the channels, an intensity scheme is unknown, or every voxel is 0.
+    """
+    if spec.intensity != "zscore-foreground":
+        raise InputError(
+            f"The intensity scheme “{spec.intensity}” is not known to this version.",
+            remedy="Update ConvNeXtSeg, or choose another model.",
+            code="unknown-intensity",
+        )
+    present = tuple(name for name in spec.channels if name in study.channels)
+    if not present:
+        raise InputError(
+            "None of the study's channels is one that the model knows.",
+            reason=f"The model takes {', '.join(spec.channels)}; the study has {', '.join(study.channels) or 'none'}.",
+            remedy="Assign at least one volume to one of the model's channels.",
+            code="no-known-channel",
+        )
+    whole = anatomical_grid(study.reference_grid, spec.spacing)
+    arrays = {name: sitk.GetArrayFromImage(resample(_finite(study.channels[name]), whole)) for name in present}
+    start, size = _foreground_box(list(arrays.values()), spec)
+    k, j, i = (slice(a, a + n) for a, n in zip(reversed(start), reversed(size), strict=True))
+    stacked = np.zeros((len(spec.channels), *reversed(size)), dtype=np.float32)
+    for index, name in enumerate(spec.channels):
+        if name in arrays:
+            stacked[index] = zscore_foreground(arrays[name][k, j, i])
+    return PreparedInput(stacked, cropped_grid(whole, start, size), present)
+
+
+def restore(array: np.ndarray, prepared_grid: Grid, target: Grid) -> np.ndarray:
+    """Bring one network output back to the study's grid; outside the network's input it is 0.
+
+    Args:
+        array: Probabilities of one region, shape ``(D, H, W)`` on ``prepared_grid``.
+        prepared_grid: Grid of the network's input.
+        target: Grid of the volume that the user chose.
+
+    Returns:
+        float32 array of ``target.shape``.
+    """
+    return sitk.GetArrayFromImage(resample(prepared_grid.image(array.astype(np.float32)), target))
+
+
+def _finite(image: sitk.Image) -> sitk.Image:
+    """Return ``image`` with NaN and infinities as 0, because one of them would spread over its neighbours."""
+    if image.GetPixelID() not in (sitk.sitkFloat32, sitk.sitkFloat64):
+        return image
+    array = sitk.GetArrayViewFromImage(image)
+    if np.isfinite(array).all():
+        return image
+    clean = sitk.GetImageFromArray(np.nan_to_num(array, nan=0.0, posinf=0.0, neginf=0.0))
+    clean.CopyInformation(image)
+    return clean
+
+
+def _foreground_box(arrays: list[np.ndarray], spec: InputSpec) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    """Start and size (I, J, K) of the box around the voxels that are non-zero in any channel, with a margin."""
+    foreground = np.any([array != 0 for array in arrays], axis=0)
+    if not foreground.any():
+        raise InputError(
+            "The images are empty where the chosen volume lies.",
+            reason="Every voxel is 0 after bringing the channels onto one grid.",
+            remedy="Check that the right volumes are assigned and that they overlap in space.",
+            code="empty-image",
+        )
+    start, size = [], []
+    for axis, spacing in zip((2, 1, 0), spec.spacing, strict=True):
+        hit = np.flatnonzero(foreground.any(axis=tuple(a for a in range(3) if a != axis)))
+        margin = int(np.ceil(_CROP_MARGIN_MM / spacing))
+        low = max(0, int(hit[0]) - margin)
+        high = min(foreground.shape[axis], int(hit[-1]) + 1 + margin)
+        start.append(low)
+        size.append(high - low)
+    return tuple(start), tuple(size)
