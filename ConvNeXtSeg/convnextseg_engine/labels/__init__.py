@@ -1,0 +1,1 @@
+"""Labels: the contract, regions, checking a mask, label files and case sets."""

@@ -1,0 +1,1 @@
+"""The command ``convnextseg``, one file a subcommand."""

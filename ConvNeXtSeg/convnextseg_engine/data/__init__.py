@@ -1,0 +1,1 @@
+"""What ships with the engine: models, label contracts and recipes."""

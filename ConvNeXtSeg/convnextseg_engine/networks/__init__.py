@@ -1,0 +1,1 @@
+"""Networks, and a registry that builds them by name."""

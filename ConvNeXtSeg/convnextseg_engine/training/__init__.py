@@ -1,0 +1,1 @@
+"""Recipes, fine-tuning, evaluation and the gate that judges a candidate."""

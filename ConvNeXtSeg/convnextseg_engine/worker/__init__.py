@@ -1,0 +1,1 @@
+"""The warm child process: protocol, server and client."""
