@@ -1,0 +1,157 @@
+"""Training recipes: one readable JSON file holds everything that decides how a network is trained."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random changes of a training sample; every entry is a range or a probability, 0 switches it off.
+
+    Attributes:
+        flip: Probability of mirroring left–right.
+        rotate_degrees: Largest rotation about each axis.
+        scale: Largest relative change of size.
+        noise: Largest deviation of added Gaussian noise, in z-scores.
+        contrast: Largest relative change of gain of a channel.
+        brightness: Largest shift of a channel, in z-scores.
+        gamma: Largest relative change of the contrast exponent.
+        blur_voxels: Largest deviation of a Gaussian blur.
+        channel_dropout: Probability of hiding each channel (one always stays).
+    """
+
+    flip: float
+    rotate_degrees: float
+    scale: float
+    noise: float
+    contrast: float
+    brightness: float
+    gamma: float
+    blur_voxels: float
+    channel_dropout: float
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train.
+
+    Attributes:
+        name: Its name.
+        description: What it is for, and where its numbers come from.
+        steps: Optimiser steps.
+        batch_size: Samples a step.
+        patch: Extent of a sample along D, H, W, in voxels of the network's grid; None takes the model's own patch.
+        learning_rate: Peak learning rate of AdamW.
+        weight_decay: AdamW's weight decay.
+        epsilon: AdamW's epsilon.
+        warmup_steps: Steps over which the rate rises linearly; afterwards it falls as ``(1 - t) ** 0.9``.
+        gradient_clip: Largest gradient norm.
+        average_decay: Decay of the running average of the weights, which is what is kept; 0 keeps the last weights.
+        deep_supervision: Train on coarser outputs too, weighted 1, 1/2, 1/4, …
+        foreground_fraction: Fraction of samples centred on a region rather than anywhere in the foreground.
+        synthetic_fraction: Fraction of samples that come from synthetic studies.
+        synthetic_cases: Number of different synthetic studies.
+        validate_every: Steps between two validations; the best validated weights are kept.
+        checkpoint_every: Steps between two checkpoints.
+        seed: Seed of everything random.
+        augmentation: See :class:`Augmentation`.
+    """
+
+    name: str
+    description: str
+    steps: int
+    batch_size: int
+    patch: tuple[int, int, int] | None
+    learning_rate: float
+    weight_decay: float
+    epsilon: float
+    warmup_steps: int
+    gradient_clip: float
+    average_decay: float
+    deep_supervision: bool
+    foreground_fraction: float
+    synthetic_fraction: float
+    synthetic_cases: int
+    validate_every: int
+    checkpoint_every: int
+    seed: int
+    augmentation: Augmentation
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.batch_size < 1 or self.validate_every < 1 or self.checkpoint_every < 1:
+            raise _bad_recipe(self.name, "steps, batch size and intervals must be at least 1")
+        if self.patch is not None and any(n < 32 or n % 16 for n in self.patch):
+            # At 16 voxels the bottleneck has a single one, and instance normalisation of one voxel is undefined.
+            raise _bad_recipe(self.name, f"the patch {self.patch} must be at least 32 and divisible by 16")
+
+    def with_steps(self, steps: int | None) -> Recipe:
+        """Return this recipe with another number of steps; the warm-up shrinks with it, at most to a tenth."""
+        if steps is None or steps == self.steps:
+            return self
+        return replace(self, steps=steps, warmup_steps=min(self.warmup_steps, max(1, steps // 10)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON-ready content."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Recipe:
+        """Return the recipe that ``data`` describes; raises :class:`InputError` for a missing or unknown entry."""
+        name = str(data.get("name", "?"))
+        known = {field.name for field in fields(cls)}
+        if set(data) != known:
+            missing, unknown = sorted(known - set(data)), sorted(set(data) - known)
+            raise _bad_recipe(name, f"missing entries: {missing or 'none'}; unknown entries: {unknown or 'none'}")
+        try:
+            augmentation = Augmentation(**data["augmentation"])
+            patch = tuple(int(n) for n in data["patch"]) if data["patch"] is not None else None
+            return cls(**{**data, "augmentation": augmentation, "patch": patch})
+        except (TypeError, ValueError) as error:
+            raise _bad_recipe(name, str(error)) from error
+
+
+def _bad_recipe(name: str, reason: str) -> InputError:
+    return InputError(
+        f"The training recipe “{name}” cannot be used.", reason=reason[:1].upper() + reason[1:] + ".",
+        remedy="Compare it with the recipes that ship with ConvNeXtSeg.", code="bad-recipe",
+    )  # fmt: skip
+
+
+def _shipped() -> Any:
+    return resources.files("convnextseg_engine.data") / "recipes"
+
+
+def recipe_names() -> list[str]:
+    """Return the names of the shipped recipes."""
+    return sorted(entry.name.removesuffix(".json") for entry in _shipped().iterdir() if entry.name.endswith(".json"))
+
+
+def read_recipe(name_or_path: str | Path) -> Recipe:
+    """Return a shipped recipe by name, or one from a JSON file.
+
+    Raises:
+        InputError: If there is none of that name, or the file is no recipe.
+    """
+    path = Path(name_or_path)
+    source = path if path.suffix == ".json" else _shipped() / f"{name_or_path}.json"
+    try:
+        data = json.loads(source.read_text(encoding="utf-8"))
+    except (FileNotFoundError, IsADirectoryError):
+        raise InputError(
+            f"There is no training recipe “{name_or_path}”.",
+            reason=f"Shipped recipes are {', '.join(recipe_names())}.",
+            remedy="Choose one of these, or give the path of a recipe file that ends in .json.",
+            code="no-recipe",
+        ) from None
+    except ValueError as error:
+        raise _bad_recipe(str(name_or_path), f"it is not valid JSON ({error})") from error
+    if not isinstance(data, dict):
+        raise _bad_recipe(str(name_or_path), "it is not a JSON object")
+    return Recipe.from_dict(data)

@@ -1,0 +1,46 @@
+"""Quick validation during training: Dice per region on the network's own grid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from monai.inferers import sliding_window_inference
+from torch import nn
+
+from ..labels.contract import LabelContract
+from ..progress import Reporter
+from .samples import TrainingCase
+
+
+def dice(predicted: np.ndarray, truth: np.ndarray) -> float:
+    """Return the Dice coefficient of two boolean arrays; 1 if both are empty."""
+    total = int(predicted.sum()) + int(truth.sum())
+    return 2.0 * int((predicted & truth).sum()) / total if total else 1.0
+
+
+def validation_of(
+    cases: Sequence[TrainingCase], contract: LabelContract, patch: tuple[int, int, int], device: str, reporter: Reporter
+) -> Callable[[nn.Module], dict[str, float]] | None:
+    """Return a function that gives a network's mean Dice per region over ``cases``, or None without cases."""
+    if not cases:
+        return None
+
+    def validate(network: nn.Module) -> dict[str, float]:
+        scores: dict[str, list[float]] = {region.name: [] for region in contract.regions}
+
+        def window(batch: torch.Tensor) -> torch.Tensor:
+            reporter.check()
+            logits = network(batch.contiguous(memory_format=torch.channels_last_3d))
+            return logits[0] if isinstance(logits, list) else logits
+
+        with torch.inference_mode():
+            for case in cases:
+                image = torch.from_numpy(case.image)[None].to(device)
+                logits = sliding_window_inference(image, patch, 1, window, overlap=0.25, mode="gaussian")
+                for region, predicted, truth in zip(contract.regions, logits[0].cpu().numpy() > 0, case.regions, strict=True):
+                    scores[region.name].append(dice(predicted, truth))
+        return {name: float(np.mean(values)) for name, values in scores.items()}
+
+    return validate
