@@ -1,41 +1,60 @@
-"""Slicer's terminology string of a segment, and back.
+"""Terminology codes as Slicer writes them on a segment.
 
-The string stands in a segment's tag ``TerminologyEntry``: seven parts separated by ``~`` (context, category, type, type
-modifier, anatomic context, anatomic region, region modifier), each code as ``scheme^value^meaning``.
+Slicer keeps a segment's meaning in one text, seven parts separated by ``~``: terminology context, category, type, type
+modifier, anatomic context, region, region modifier. A code within it is scheme, value and meaning separated by ``^``.
+The same text stands in a ``.seg.nrrd`` file, so the engine and the Slicer side share this one place.
 """
 
 from __future__ import annotations
 
 from .contract import Code, Label
 
+# Slicer ships SNOMED CT types under this name; the two contexts below are the names that its files carry.
+DICOM_CONTEXT = "Segmentation category and type - DICOM master list"
+ANATOMY_CONTEXT = "Anatomic codes - DICOM master list"
+# Resources/Terminologies/ConvNeXtSeg.term.json: codes that Slicer's list lacks, for example NCIt "Enhancing Lesion".
+OWN_CONTEXT = "ConvNeXtSeg tumour labels"
+
+# The tag of a segment that holds the text.
 TAG = "TerminologyEntry"
-_CONTEXT = "Segmentation category and type - DICOM master list"
-_ANATOMY_CONTEXT = "Anatomic codes - DICOM master list"
-_EMPTY = "^^"
+
+_PARTS = 7
+_TYPE = 2
+_ANATOMY = 5
 
 
-def terminology_entry(label: Label, context: str = _CONTEXT) -> str:
-    """Return the terminology string of a label, for example ``…~SCT^49755003^…~SCT^79654002^Edema~^^~…``.
+def terminology_entry(label: Label) -> str:
+    """Return the text that says what ``label`` is, as Slicer stores it in a segment's ``TerminologyEntry`` tag."""
+    context = DICOM_CONTEXT if label.type.scheme == "SCT" else OWN_CONTEXT
+    anatomy = _code(label.anatomy) if label.anatomy else _code(None)
+    anatomy_context = ANATOMY_CONTEXT if label.anatomy else ""
+    parts = (context, _code(label.category), _code(label.type), _code(None), anatomy_context, anatomy, _code(None))
+    return "~".join(parts)
+
+
+def type_code(entry: str | None) -> Code | None:
+    """Return the type (what the segment is) that a terminology text states, or None if it states none.
 
     Args:
-        label: A label of the contract.
-        context: Name of the terminology in which Slicer's selector looks the type up.
+        entry: The text of :func:`terminology_entry`, from any program; None or damaged text states nothing.
     """
-    anatomy = _text(label.anatomy) if label.anatomy else _EMPTY
-    anatomy_context = _ANATOMY_CONTEXT if label.anatomy else ""
-    return "~".join((context, _text(label.category), _text(label.type), _EMPTY, anatomy_context, anatomy, _EMPTY))
+    return _part(entry, _TYPE)
 
 
-def type_and_anatomy(entry: str | None) -> tuple[Code | None, Code | None]:
-    """Return what a terminology string says the segment is, and where; None for what it leaves open."""
+def anatomy_code(entry: str | None) -> Code | None:
+    """Return the anatomic region that a terminology text states, or None if it states none."""
+    return _part(entry, _ANATOMY)
+
+
+def _part(entry: str | None, index: int) -> Code | None:
     parts = (entry or "").split("~")
-    return (_code(parts[2]) if len(parts) > 2 else None, _code(parts[5]) if len(parts) > 5 else None)
+    if len(parts) < _PARTS:
+        return None
+    fields = parts[index].split("^")
+    if len(fields) != 3 or not fields[0] or not fields[1]:
+        return None
+    return Code(*fields)
 
 
-def _text(code: Code) -> str:
-    return "^".join(code.to_list())
-
-
-def _code(text: str) -> Code | None:
-    parts = text.split("^")
-    return Code(*parts) if len(parts) == 3 and parts[0] and parts[1] else None
+def _code(code: Code | None) -> str:
+    return f"{code.scheme}^{code.value}^{code.meaning}" if code else "^^"
