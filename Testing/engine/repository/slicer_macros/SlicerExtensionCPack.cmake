@@ -1,0 +1,11 @@
+# Packaging stops in Slicer when metadata is missing; here too.
+foreach(name HOMEPAGE CONTRIBUTORS DESCRIPTION ICONURL SCREENSHOTURLS DEPENDS)
+  if("${EXTENSION_${name}}" STREQUAL "")
+    message(FATAL_ERROR "EXTENSION_${name} is not set")
+  endif()
+endforeach()
+foreach(name README_FILE LICENSE_FILE)
+  if(EXTENSION_${name} AND NOT EXISTS "${EXTENSION_${name}}")
+    message(FATAL_ERROR "EXTENSION_${name} does not exist: ${EXTENSION_${name}}")
+  endif()
+endforeach()
