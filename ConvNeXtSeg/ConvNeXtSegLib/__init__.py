@@ -1,0 +1,1 @@
+"""The Slicer side of ConvNeXtSeg: all that touches slicer, qt, ctk, vtk or MRML. It never imports torch or monai."""
