@@ -24,6 +24,7 @@ from ..errors import ConvNeXtSegError, InputError, ResourceError
 from ..images.grid import Grid
 from .identity import ProcessIdentity, identify, is_running
 
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 _PREFIX = "convnextseg-exchange-"
 _NAME = re.compile(re.escape(_PREFIX) + r"(?P<pid>\d+)-(?P<started>[0-9.]+)-[0-9a-f]{16}")
 
@@ -75,10 +76,8 @@ class Exchange:
             raise ValueError(f"{name}: an array of Python objects cannot be shared")
         path = self.folder / f"{secrets.token_hex(8)}.npy"
         try:
-            with os.fdopen(
-                os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600), "wb"
-            ) as f:
-                np.lib.format.write_array(f, np.ascontiguousarray(array).reshape(array.shape), allow_pickle=False)
+            with os.fdopen(os.open(path, _CREATE, 0o600), "wb") as file:
+                np.lib.format.write_array(file, np.ascontiguousarray(array).reshape(array.shape), allow_pickle=False)
         except OSError as error:
             path.unlink(missing_ok=True)
             raise ResourceError(

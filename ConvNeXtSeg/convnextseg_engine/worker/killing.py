@@ -39,11 +39,11 @@ def end_now(process: ProcessIdentity) -> None:
     somebody = identify(process.pid)
     if somebody is not None and somebody != process:
         return
-    if somebody == process and os.getpgid(process.pid) != process.pid:
-        _signal(process.pid, signal.SIGKILL)  # not the leader of a group: others of that group are not ours
-        return
     try:
-        os.killpg(process.pid, signal.SIGKILL)
+        if somebody == process and os.getpgid(process.pid) != process.pid:
+            os.kill(process.pid, signal.SIGKILL)  # it leads no group; the others in its group are not ours
+        else:
+            os.killpg(process.pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
         return
 

@@ -54,6 +54,7 @@ class WorkerSession:
     hello: Hello | None = None
     broken: ConvNeXtSegError | None = None
     bye: Bye | None = None
+    over: bool = False
     pending: dict[int, Pending] = field(default_factory=dict)
     _reader: LineReader = field(default_factory=LineReader)
     _last_id: int = 0
@@ -61,7 +62,7 @@ class WorkerSession:
     @property
     def ready(self) -> bool:
         """Say whether requests can be sent: the hello has come, fits, and the worker has not taken leave."""
-        return self.hello is not None and self.broken is None and self.bye is None
+        return self.hello is not None and self.broken is None and self.bye is None and not self.over
 
     def request(self, op: str, args: dict[str, Any] | None = None) -> tuple[int, bytes]:
         """Return the number of a new request and the bytes to send.
@@ -74,8 +75,8 @@ class WorkerSession:
         if not self.ready:
             raise ConvNeXtSegError(
                 "The worker is not ready." if self.hello is None else "The worker has ended.",
-                reason="It has not said hello yet." if self.hello is None else "It gave its memory back.",
-                remedy="Wait a moment and try again.",
+                reason="It has not said hello yet." if self.hello is None else "",
+                remedy="Wait a moment and try again; a worker that has ended starts anew.",
                 code="worker-not-ready" if self.hello is None else "worker-ended",
             )
         self._last_id += 1
@@ -108,6 +109,7 @@ class WorkerSession:
             reason: Why it ended, in plain words, for the errors of requests that have no answer.
             remedy: What the user can do.
         """
+        self.over = True
         events: list[Event] = [Noise(bad.why, bad.text) for bad in self._reader.finish()]
         if self.hello is None and self.broken is None:
             self.broken = ConvNeXtSegError(
