@@ -1,0 +1,150 @@
+"""Reading and writing images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import SimpleITK as sitk
+
+from ..durable import replacing
+from ..errors import InputError
+from .dicom import is_dicom_file, read_dicom_series
+from .grid import Grid
+
+# One file each: a format that splits header and voxels over two files cannot be renamed into place as a whole.
+_WRITABLE = (".nrrd", ".nii.gz", ".nii", ".mha")
+_COMPLEX = {sitk.sitkComplexFloat32, sitk.sitkComplexFloat64}
+
+
+def read_image(path: str | Path) -> sitk.Image:
+    """Read a 3D scalar image.
+
+    Args:
+        path: A file in any format that ITK reads (NIfTI, NRRD, MetaImage, …), or a folder with the files of one DICOM
+            series. ``FOLDER#UID`` chooses among several series.
+
+    Returns:
+        The image, without the file's metadata: names and dates of patients stay behind.
+
+    Raises:
+        InputError: If it is missing, cannot be read, or is not one 3D volume of one number per voxel.
+    """
+    folder, chosen, series = str(path).rpartition("#")
+    if not chosen or Path(path).exists():
+        folder, series = str(path), ""
+    place = Path(folder)
+    if not place.exists():
+        raise InputError(f"There is no file or folder {place}.", remedy="Check the path.", code="no-such-file")
+    with quiet_itk():
+        image = read_dicom_series(place, series) if place.is_dir() else _read_file(place)
+    return without_metadata(image)
+
+
+def write_image(image: sitk.Image, path: Path, metadata: Mapping[str, str] | None = None) -> None:
+    """Write an image, compressed, under a temporary name first, so that ``path`` is never half written.
+
+    Args:
+        image: The image; its own metadata is not written (it may name a patient).
+        path: ``.nrrd``, ``.nii.gz``, ``.nii`` or ``.mha``; an existing file is replaced. The folder must exist.
+        metadata: Key and value pairs to write into the header.
+
+    Raises:
+        InputError: If the format is another one, or the disk refuses.
+    """
+    path = Path(path)
+    if not path.name.lower().endswith(_WRITABLE):
+        raise InputError(
+            f"{path.name} names no image format that can be written.", reason=f"It must end in {', '.join(_WRITABLE)}.",
+            remedy="Choose another file name.", code="unknown-format",
+        )  # fmt: skip
+    image = without_metadata(image)
+    for key, value in (metadata or {}).items():
+        image[key] = value
+    try:
+        with quiet_itk(), replacing(path) as temporary:
+            sitk.WriteImage(image, str(temporary), useCompression=True)
+    except (RuntimeError, OSError) as error:
+        raise InputError(
+            f"{path} could not be written.", reason=_last_line(error),
+            remedy="Check that the folder exists, that you may write there, and that the disk is not full.",
+            code="cannot-write",
+        ) from error  # fmt: skip
+
+
+def without_metadata(image: sitk.Image) -> sitk.Image:
+    """Return ``image`` without key and value pairs; voxels and geometry are the same."""
+    clean = sitk.Image(image)
+    for key in image.GetMetaDataKeys():
+        clean.EraseMetaData(key)
+    return clean
+
+
+@contextmanager
+def quiet_itk() -> Iterator[None]:
+    """Keep ITK from printing warnings; what matters of them is checked and said in words."""
+    shown = sitk.ProcessObject.GetGlobalWarningDisplay()
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    try:
+        yield
+    finally:
+        sitk.ProcessObject.SetGlobalWarningDisplay(shown)
+
+
+def _read_file(path: Path) -> sitk.Image:
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+        _check_volume(path, reader)
+        image = reader.Execute()
+    except RuntimeError as error:
+        raise _unreadable(path, error) from error
+    Grid.from_image(image)  # refuses broken geometry in words
+    return image
+
+
+def _check_volume(path: Path, reader: sitk.ImageFileReader) -> None:
+    """Refuse what is not one scalar 3D volume before its voxels are read."""
+    if is_dicom_file(path):
+        raise InputError(
+            f"{path.name} is a DICOM file.", reason="A DICOM volume is a series of files, one per slice.",
+            remedy=f"Give the folder that holds the whole series: {path.parent}.", code="dicom-slice",
+        )  # fmt: skip
+    size, components = reader.GetSize(), reader.GetNumberOfComponents()
+    if len(size) != 3:
+        raise InputError(
+            f"{path.name} has {len(size)} dimensions ({' × '.join(map(str, size))}).",
+            reason="A channel is one three-dimensional volume.",
+            remedy="Extract one volume (one time point, one b-value) and give that."
+            if len(size) > 3
+            else "Give the whole volume rather than one slice.",
+            code="not-3d",
+        )
+    if components != 1 or reader.GetPixelID() in _COMPLEX:
+        kind = f"{components} values" if components != 1 else "a complex number"
+        raise InputError(
+            f"{path.name} has {kind} per voxel.", reason="A channel is one number per voxel; this is a colour, vector or "
+            "complex image.", remedy="Extract one component, or give the grey-scale volume.", code="not-scalar",
+        )  # fmt: skip
+
+
+def _unreadable(path: Path, error: RuntimeError) -> InputError:
+    if "orthonormal" in str(error):
+        return InputError(
+            f"The axes of {path.name} are not at right angles.", reason="Its header describes a sheared grid, which ITK "
+            "does not read.", remedy="Load it in Slicer and resample it (module Resample Scalar/Vector/DWI Volume), or "
+            "correct the header.", code="sheared",
+        )  # fmt: skip
+    return InputError(
+        f"{path.name} cannot be read as an image.", reason=_last_line(error),
+        remedy="Check that it is a NIfTI, NRRD, MetaImage or other medical image file and that it is complete.",
+        code="unreadable",
+    )  # fmt: skip
+
+
+def _last_line(error: Exception) -> str:
+    """The last line of an ITK error: the sentence; what comes before are source lines and object addresses."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1].removeprefix("sitk::ERROR:").strip() if lines else type(error).__name__

@@ -1,0 +1,131 @@
+"""From a label file on disk to a mask on the grid of the image that it belongs to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from ..errors import InputError
+from ..images.files import read_image
+from ..images.grid import Grid
+from .check import SegmentInfo, compose_mask
+from .contract import LabelContract
+from .seg_nrrd import read_seg_nrrd
+
+_TOLERANCE_MM = 1e-4
+
+
+def read_label(
+    path: Path, contract: LabelContract, reference: Grid, values: dict[str, int] | None = None
+) -> np.ndarray:
+    """Return the mask that a label file holds.
+
+    Args:
+        path: ``.seg.nrrd`` as Slicer saves it, or a label map of integers in any image format.
+        contract: The label contract.
+        reference: Grid of the image that the labels belong to. A file that Slicer has cropped is put into its place.
+        values: What the integers of a plain label map mean: label name to integer. Never guessed, because other tools
+            number the same labels differently.
+
+    Returns:
+        uint8 mask ``(D, H, W)`` on ``reference`` with the contract's values.
+
+    Raises:
+        InputError: If the file cannot be read, its labels cannot be told, or it lies on another grid.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"There is no file {path}.", remedy="Check the path.", code="no-such-file")
+    if path.name.lower().endswith((".seg.nrrd", ".seg.nhdr")) and values is None:
+        segments = read_seg_nrrd(path).segments
+    else:
+        segments = _from_integers(path, contract, values)
+    return compose_mask([_on(reference, segment) for segment in segments], contract, reference)
+
+
+def parse_label_values(text: str) -> dict[str, int]:
+    """Return label name to integer from ``core=1,edema=2,enhancing=4``; raises :class:`InputError` for anything else."""
+    values: dict[str, int] = {}
+    for part in text.split(","):
+        name, separator, value = (piece.strip() for piece in part.partition("="))
+        if not (name and separator and value.isdigit()) or name in values:
+            raise InputError(
+                f"“{part.strip()}” does not say which integer a label has.",
+                remedy="Write name=integer, separated by commas, each name once: core=1,edema=2,enhancing=4.",
+                code="bad-label-values",
+            )
+        values[name] = int(value)
+    return values
+
+
+def _from_integers(path: Path, contract: LabelContract, values: dict[str, int] | None) -> list[SegmentInfo]:
+    if values is None:
+        example = ",".join(f"{label.name}={label.value}" for label in contract.labels)
+        raise InputError(
+            f"{path.name} holds integers, and nothing says what they mean.",
+            reason="Other tools number the same labels differently, so it is not guessed.",
+            remedy=f"Say it, for example --label-values {example}, with the integers of your file.",
+            code="no-label-values",
+        )
+    for name in values:
+        contract.label(name)
+    if len(set(values.values())) != len(values) or 0 in values.values():
+        raise InputError(
+            "Two labels have the same integer, or one has 0.", reason="0 is the background.",
+            remedy="Give each label an integer of its own.", code="bad-label-values",
+        )  # fmt: skip
+    image = read_image(path)
+    array = sitk.GetArrayFromImage(image)
+    present = np.unique(array)
+    unknown = [value for value in present.tolist() if value not in (0, *values.values())]
+    if unknown:
+        raise InputError(
+            f"{path.name} holds the value {unknown[0]:g}, which no label has.",
+            reason=f"Given were {', '.join(f'{name} = {value}' for name, value in values.items())}.",
+            remedy="Add it to --label-values if it is a label, or check that this is a label map and not an image.",
+            code="unknown-value",
+        )
+    grid = Grid.from_image(image)
+    return [SegmentInfo(name, None, array == value, grid=grid) for name, value in values.items()]
+
+
+def _on(reference: Grid, segment: SegmentInfo) -> SegmentInfo:
+    """Return the segment on ``reference``, if its voxels are voxels of that grid; empty ones lie on every grid."""
+    grid = segment.grid
+    if grid is None or grid.same_as(reference):
+        return segment
+    whole = np.zeros(reference.shape, dtype=bool)
+    hits = np.argwhere(segment.array)
+    if not len(hits):
+        return replace(segment, array=whole, grid=reference)
+    # Both ends of the segment's box, in the reference's indices (I, J, K): whole numbers if the grids share voxels.
+    ends = np.array([hits.min(axis=0), hits.max(axis=0)])[:, ::-1]
+    positions = ends @ grid.ijk_to_lps[:3, :3].T + grid.ijk_to_lps[:3, 3]
+    indices = (positions - reference.origin) @ np.linalg.inv(reference.ijk_to_lps[:3, :3]).T
+    nearest = np.rint(indices)
+    if not _share_voxels(grid, reference, indices, nearest):
+        return segment  # compose_mask refuses it by name
+    start = nearest[0].astype(int)
+    if start.min() < 0 or np.any(nearest[1] >= reference.size):
+        raise InputError(
+            f"The segment “{segment.name}” reaches beyond the image.",
+            reason="It has voxels where the image has none.",
+            remedy="Choose the volume that was segmented as the reference, or remove what lies outside it.",
+            code="off-grid",
+        )
+    box = tuple(slice(low, high + 1) for low, high in zip(hits.min(axis=0), hits.max(axis=0), strict=True))
+    part = segment.array[box] != 0
+    k, j, i = (slice(first, first + length) for first, length in zip(start[::-1], part.shape, strict=True))
+    whole[k, j, i] = part
+    return replace(segment, array=whole, grid=reference)
+
+
+def _share_voxels(grid: Grid, reference: Grid, indices: np.ndarray, nearest: np.ndarray) -> bool:
+    """Say whether axes and spacing agree, and the given indices are whole numbers, all to 1e-4 mm over the volume."""
+    reach = max(grid.size)
+    axes = np.abs(grid.ijk_to_lps[:3, :3] - reference.ijk_to_lps[:3, :3]).max() * reach
+    offset = np.abs((indices - nearest) * np.array(reference.spacing)).max()
+    return bool(axes <= _TOLERANCE_MM and offset <= _TOLERANCE_MM)
