@@ -7,13 +7,14 @@ release, so that published weights load with nothing renamed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
+
+from .fused.block import applies, fused_block
 
 _CONV = {2: nn.Conv2d, 3: nn.Conv3d}
 _TRANSPOSED = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
@@ -64,7 +65,9 @@ class Block(nn.Module):
         grn: Add Global Response Normalisation after the GELU (ConvNeXt V2, Woo et al. 2023).
     """
 
-    residual = True
+    kind = "same"
+    # Take the fused path where it applies (see networks/fused); weights and results are the same either way.
+    fused = True
 
     def __init__(
         self, inputs: int, outputs: int, expansion: int, kernel: int, dim: int, norm: str = "group", grn: bool = False
@@ -100,11 +103,20 @@ class Block(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map ``(N, inputs, …)`` to ``(N, outputs, …)``."""
+        return fused_block(self, x) if applies(self, x) else self.plain(x)
+
+    def plain(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the same by plain autograd."""
         return x + self.branch(x)
 
 
 class DownBlock(Block):
-    """Halves the resolution: the depthwise convolution and the residual's 1×1 convolution have stride 2."""
+    """Halves the resolution: the depthwise convolution and the residual's 1×1 convolution have stride 2.
+
+    An extent n becomes n/2.
+    """
+
+    kind = "down"
 
     def __init__(self, inputs: int, outputs: int, expansion: int, kernel: int, dim: int, norm: str, grn: bool):
         super().__init__(inputs, outputs, expansion, kernel, dim, norm, grn)
@@ -115,13 +127,15 @@ class DownBlock(Block):
         """Return a depthwise convolution of stride 2."""
         return _CONV[dim](channels, channels, kernel, stride=2, padding=kernel // 2, groups=channels)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Map ``(N, inputs, n…)`` to ``(N, outputs, n/2…)``."""
+    def plain(self, x: torch.Tensor) -> torch.Tensor:
+        """Map ``(N, inputs, n…)`` to ``(N, outputs, n/2…)`` by plain autograd."""
         return self.branch(x) + self.res_conv(x)
 
 
 class UpBlock(Block):
     """Doubles the resolution: transposed convolutions give 2n−1 voxels, one plane of zeros in front makes them 2n."""
+
+    kind = "up"
 
     def __init__(self, inputs: int, outputs: int, expansion: int, kernel: int, dim: int, norm: str, grn: bool):
         super().__init__(inputs, outputs, expansion, kernel, dim, norm, grn)
@@ -132,7 +146,7 @@ class UpBlock(Block):
         """Return a transposed depthwise convolution of stride 2."""
         return _TRANSPOSED[dim](channels, channels, kernel, stride=2, padding=kernel // 2, groups=channels)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def plain(self, x: torch.Tensor) -> torch.Tensor:
         """Map ``(N, inputs, n…)`` to ``(N, outputs, 2n…)``; the front planes are exactly 0, without bias."""
         return F.pad(self.branch(x) + self.res_conv(x), (1, 0) * (x.dim() - 2))
 
@@ -242,7 +256,8 @@ class MedNeXt(nn.Module):
         return logits if self.deep_supervision else logits[0]
 
 
-def state_without_extras(state: dict[str, torch.Tensor], keep_heads: Sequence[int] = (0,)) -> dict[str, torch.Tensor]:
-    """Return ``state`` without the deep-supervision heads that inference does not need."""
-    drop = tuple(f"out_{i}." for i in range(5) if i not in keep_heads)
-    return {key: value for key, value in state.items() if not key.startswith(drop)}
+def set_fused(network: nn.Module, fused: bool) -> None:
+    """Let all blocks of ``network`` take the fused path where it applies, or always plain autograd."""
+    for module in network.modules():
+        if isinstance(module, Block):
+            module.fused = fused
