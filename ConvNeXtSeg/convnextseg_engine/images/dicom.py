@@ -60,6 +60,9 @@ def read_dicom_series(folder: Path, uid: str = "") -> sitk.Image:
     _check_stack(name, headers)
     reader = sitk.ImageSeriesReader()
     reader.SetFileNames(series.files)
+    # Slices go where their positions say, as Slicer has it. ITK would take the slices' normal instead, which is 8e-4 mm
+    # off over 57 mm in a series whose positions are rounded.
+    reader.ForceOrthogonalDirectionOff()
     if len({(_tag(h, _SLOPE), _tag(h, _INTERCEPT)) for h in headers}) > 1:
         # Rescaled slice by slice, as PET is: the first slice's integer type would not hold the others' values.
         reader.SetOutputPixelType(sitk.sitkFloat32)
