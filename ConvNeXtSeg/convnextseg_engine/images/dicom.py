@@ -82,7 +82,7 @@ def _choose(folder: Path, series: list[Series], uid: str) -> Series:
         inside = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
         raise InputError(
             f"There is no DICOM image series in {folder}.",
-            reason=f"It has the folders {', '.join(inside[:10])}; a series is read from the folder that holds its files."
+            reason=f"It has the folders {', '.join(inside[:10])}; files are not searched for in them."
             if inside
             else "None of its files is a DICOM image.",
             remedy="Give the folder that holds the slices, or an image file.",
@@ -124,7 +124,9 @@ def _check_stack(name: str, headers: list[sitk.ImageFileReader]) -> None:
     gaps = np.diff(along)
     step = float(np.median(gaps))
     if gaps.min() < _SPACING_TOLERANCE * max(step, 1e-3):
-        reason = "Several of its slices lie at the same place: it holds more than one volume (time points, echoes, b-values)."
+        reason = (
+            "Several of its slices lie at the same place: it holds several volumes (time points, echoes, b-values)."
+        )
         raise _not_a_volume(name, reason, "several-volumes")
     if np.abs(gaps - step).max() > _SPACING_TOLERANCE * step:
         reason = f"Slices are missing or unevenly spaced: most lie {step:.2f} mm apart, but some {gaps.max():.2f} mm."
@@ -137,8 +139,8 @@ def _check_stack(name: str, headers: list[sitk.ImageFileReader]) -> None:
 def _not_a_volume(name: str, reason: str, code: str) -> InputError:
     return InputError(
         f"The DICOM series {name} does not form one volume.", reason=reason,
-        remedy="Check that all files are there; otherwise load it through Slicer's DICOM module, which can repair it, and "
-        "save the volume as NRRD.", code=code,
+        remedy="Check that all files are there; otherwise load it through Slicer's DICOM module, which can repair it, "
+        "and save the volume as NRRD.", code=code,
     )  # fmt: skip
 
 

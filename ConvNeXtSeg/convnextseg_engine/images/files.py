@@ -125,16 +125,17 @@ def _check_volume(path: Path, reader: sitk.ImageFileReader) -> None:
     if components != 1 or reader.GetPixelID() in _COMPLEX:
         kind = f"{components} values" if components != 1 else "a complex number"
         raise InputError(
-            f"{path.name} has {kind} per voxel.", reason="A channel is one number per voxel; this is a colour, vector or "
-            "complex image.", remedy="Extract one component, or give the grey-scale volume.", code="not-scalar",
+            f"{path.name} has {kind} per voxel.",
+            reason="A channel is one number per voxel; this is a colour, vector or complex image.",
+            remedy="Extract one component, or give the grey-scale volume.", code="not-scalar",
         )  # fmt: skip
 
 
 def _unreadable(path: Path, error: RuntimeError) -> InputError:
     if "orthonormal" in str(error):
         return InputError(
-            f"The axes of {path.name} are not at right angles.", reason="Its header describes a sheared grid, which ITK "
-            "does not read.", remedy="Load it in Slicer and resample it (module Resample Scalar/Vector/DWI Volume), or "
+            f"The axes of {path.name} are not at right angles.", reason="Its header describes a sheared grid, which "
+            "ITK does not read.", remedy="Load it in Slicer and resample it (module Resample Scalar/Vector/DWI Volume), or "
             "correct the header.", code="sheared",
         )  # fmt: skip
     return InputError(

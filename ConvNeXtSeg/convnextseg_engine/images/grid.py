@@ -108,7 +108,10 @@ class Grid:
         lps = _RAS_TO_LPS @ np.asarray(matrix, dtype=np.float64)
         spacing = np.linalg.norm(lps[:3, :3], axis=0)
         if np.any(spacing <= 0):
-            raise InputError("The volume has no usable geometry.", reason="One voxel axis has zero length.", code="bad-geometry")
+            raise InputError(
+                "The volume has no usable geometry.", reason="One voxel axis has zero length.",
+                remedy="Check the volume in Slicer's Volumes module, or load it again.", code="bad-geometry",
+            )  # fmt: skip
         return cls(size, tuple(spacing), tuple(lps[:3, 3]), tuple((lps[:3, :3] / spacing).ravel()))
 
     def to_dict(self) -> dict[str, list]:
@@ -143,8 +146,8 @@ class Grid:
 
     def corners(self) -> np.ndarray:
         """LPS positions of the centres of the eight corner voxels, shape ``(8, 3)``."""
-        last = np.array(self.size) - 1
-        index = np.array([[i, j, k] for k in (0, last[2]) for j in (0, last[1]) for i in (0, last[0])], dtype=np.float64)
+        last = np.array(self.size, dtype=np.float64) - 1
+        index = np.array([[i, j, k] for k in (0, last[2]) for j in (0, last[1]) for i in (0, last[0])])
         return index @ self.ijk_to_lps[:3, :3].T + self.ijk_to_lps[:3, 3]
 
     def outer_box(self) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,7 @@
 """One case of a case set: the images of a patient as they were, and the mask that a person stands for.
 
-A case is a folder that Slicer can open: one ``.nrrd`` for each channel with its own voxels and grid, ``label.seg.nrrd`` on
-the grid of the reference channel, and ``case.json``. It holds nothing that names the patient.
+A case is a folder that Slicer can open: one ``.nrrd`` for each channel with its own voxels and grid, ``label.seg.nrrd``
+on the grid of the reference channel, and ``case.json``. It holds nothing that names the patient.
 """
 
 from __future__ import annotations

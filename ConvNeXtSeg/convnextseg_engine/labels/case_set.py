@@ -157,7 +157,8 @@ class CaseSet:
             if folder.name.casefold() == case_id.casefold():  # Windows and macOS take them for one
                 raise InputError(
                     f"There is a case {folder.name} already.", reason="Nothing is overwritten.",
-                    remedy="Choose another name, or replace it: the old one is kept in the folder “replaced”.", code="exists",
+                    remedy="Choose another name, or replace it: the old one is kept in the folder “replaced”.",
+                    code="exists",
                 )  # fmt: skip
 
     def _set_aside(self, case_id: str) -> None:
@@ -201,7 +202,7 @@ class CaseSet:
             if shared and other.id != case_id and other.split != split:
                 channel = next(name for name, digest in voxels.items() if digest in shared)
                 raise InputError(
-                    f"The {channel} image of {case_id} is also in the case {other.id}, which is in the split {other.split}.",
+                    f"The {channel} image of {case_id} is also in the case {other.id}, of the split {other.split}.",
                     reason="A model judged on images that it has learned from looks better than it is.",
                     remedy=f"Put both into the same split, or leave one out. {case_id} was to go into {split}.",
                     code="leak",
@@ -218,7 +219,8 @@ def _check_split(split: str) -> None:
 def _check_name(case_id: str) -> None:
     if not is_safe_name(case_id):
         raise InputError(
-            f"“{case_id}” cannot name a case.", reason="The name becomes a folder that every system must be able to hold.",
+            f"“{case_id}” cannot name a case.",
+            reason="The name becomes a folder that every system must be able to hold.",
             remedy="Use up to 64 letters, digits, hyphens, dots and underscores, beginning and ending with a letter or "
             "digit. Use a pseudonym, not the patient's name.", code="bad-name",
         )  # fmt: skip

@@ -47,8 +47,8 @@ def compose_mask(segments: Sequence[SegmentInfo], contract: LabelContract, grid:
         uint8 mask ``(D, H, W)`` with the contract's values, 0 where nothing is.
 
     Raises:
-        InputError: If a segment is unknown, a label is missing or appears twice, two segments overlap, code and name of a
-            segment contradict each other, or a segment lies on another grid. The message names the segment.
+        InputError: If a segment is unknown, a label is missing or appears twice, two segments overlap, code and name of
+            a segment contradict each other, or a segment lies on another grid. The message names the segment.
     """
     found: dict[str, SegmentInfo] = {}
     for segment in segments:
@@ -61,7 +61,7 @@ def compose_mask(segments: Sequence[SegmentInfo], contract: LabelContract, grid:
             raise InputError(
                 f"The segments “{found[label.name].name}” and “{segment.name}” are both the label “{label.name}”.",
                 reason="Each label may be one segment only.",
-                remedy="Merge the two, or delete the one that is not meant; check their terminology in the Segments table.",
+                remedy="Merge the two, or delete the one not meant; the Segments table shows their terminology.",
                 code="duplicate-label",
             )
         found[label.name] = segment
@@ -95,8 +95,8 @@ def _paint(found: dict[Label, SegmentInfo], shape: tuple[int, ...]) -> np.ndarra
             raise InputError(
                 f"The segments “{name}” and “{segment.name}” overlap in {count} voxel{'s' if count > 1 else ''}.",
                 reason="Labels are disjoint: a voxel can be one of them only.",
-                remedy="In the Segment Editor, select the segment that shall win and remove its voxels from the other one "
-                "(Logical operators, Subtract), or paint with “Overwrite other segments”.",
+                remedy="In the Segment Editor, select one of the two and remove the other from it "
+                "(Logical operators, Subtract); the other one keeps the voxels.",
                 code="overlap",
             )
         mask[inside] = label.value

@@ -64,7 +64,7 @@ class LabelContract:
 
     Attributes:
         labels: The disjoint labels of a mask.
-        regions: Network outputs in channel order, from the largest to the smallest; each is contained in the ones before.
+        regions: Network outputs in channel order, from the largest to the smallest; each lies within the ones before.
     """
 
     labels: tuple[Label, ...]
@@ -75,7 +75,9 @@ class LabelContract:
         values = [label.value for label in self.labels]
         for what, items in (("name", names), ("value", values), ("region", [r.name for r in self.regions])):
             if len(set(items)) != len(items):
-                raise InputError(f"The label contract uses a {what} twice.", reason=f"It lists {items}.", code="bad-contract")
+                raise InputError(
+                    f"The label contract uses a {what} twice.", reason=f"It lists {items}.", code="bad-contract"
+                )
         if not names or any(not 1 <= value <= 255 for value in values):
             raise InputError("The label contract has no labels, or a value outside 1 to 255.", code="bad-contract")
         for region in self.regions:

@@ -46,21 +46,6 @@ def read_label(
     return compose_mask([_on(reference, segment) for segment in segments], contract, reference)
 
 
-def parse_label_values(text: str) -> dict[str, int]:
-    """Return label name to integer from ``core=1,edema=2,enhancing=4``; raises :class:`InputError` for anything else."""
-    values: dict[str, int] = {}
-    for part in text.split(","):
-        name, separator, value = (piece.strip() for piece in part.partition("="))
-        if not (name and separator and value.isdigit()) or name in values:
-            raise InputError(
-                f"“{part.strip()}” does not say which integer a label has.",
-                remedy="Write name=integer, separated by commas, each name once: core=1,edema=2,enhancing=4.",
-                code="bad-label-values",
-            )
-        values[name] = int(value)
-    return values
-
-
 def _from_integers(path: Path, contract: LabelContract, values: dict[str, int] | None) -> list[SegmentInfo]:
     if values is None:
         example = ",".join(f"{label.name}={label.value}" for label in contract.labels)

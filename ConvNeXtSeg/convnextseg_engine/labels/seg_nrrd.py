@@ -40,7 +40,7 @@ class SegFile:
 def write_seg_nrrd(
     path: Path, mask: np.ndarray, grid: Grid, contract: LabelContract, *, source: str | None = None
 ) -> None:
-    """Write a mask so that Slicer shows it with names, colours and terminology; labels without voxels are empty segments.
+    """Write a mask so that Slicer shows it with names, colours and terminology; absent labels are empty segments.
 
     Args:
         path: A name that ends in ``.seg.nrrd``; an existing file is replaced as a whole.
@@ -113,7 +113,7 @@ def read_seg_nrrd(path: Path) -> SegFile:
     if representation not in (None, "", _BINARY):
         raise InputError(
             f"{path.name} holds a {representation.lower()}, not a binary label map.",
-            remedy="In Slicer's Segmentations module make the binary labelmap the source representation, and save again.",
+            remedy="In Slicer's Segmentations module make the binary labelmap the source representation, then save.",
             code="not-binary",
         )
     grid = Grid.from_image(image)
@@ -130,7 +130,7 @@ def _segment(path: Path, header: dict[str, str], index: int, layers: np.ndarray,
     if not layer.isdigit() or int(layer) >= layers.shape[-1] or not value.lstrip("-").isdigit():
         raise InputError(
             f"The header of {path.name} contradicts its content.",
-            reason=f"The segment “{field('Name')}” is said to be value {value} in layer {layer}; there are {layers.shape[-1]}.",
+            reason=f"The segment “{field('Name')}” is said to be {value} in layer {layer} of {layers.shape[-1]}.",
             remedy="Save the segmentation from Slicer again.",
             code="bad-header",
         )

@@ -93,8 +93,8 @@ class ModelFolder:
 
     @classmethod
     def write(
-        cls, path: Path, metadata: Metadata, contract: LabelContract, state_dict: Mapping[str, torch.Tensor], readme: str,
-        *, half: bool = True,
+        cls, path: Path, metadata: Metadata, contract: LabelContract, state_dict: Mapping[str, torch.Tensor],
+        readme: str, *, half: bool = True,
     ) -> ModelFolder:  # fmt: skip
         """Write a new model folder and open it; all of it appears at once, or nothing.
 
@@ -114,7 +114,8 @@ class ModelFolder:
         path = Path(path)
         if path.exists():
             raise InputError(
-                f"{path.name} exists already and is not overwritten.", remedy="Choose another name for the model folder.",
+                f"{path.name} exists already and is not overwritten.",
+                remedy="Choose another name for the model folder.",
                 code="exists",
             )  # fmt: skip
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -273,5 +273,6 @@ def _same_model(path: Path, staged: ModelFolder) -> bool:
 def _unknown(spec: str, names: list[str]) -> InputError:
     return InputError(
         f"There is no model “{spec}” on this computer.", reason=f"There is {', '.join(names) or 'none'}.",
-        remedy="Give a model's name, a name with a version such as name@v2, or the path of a model folder.", code="no-model",
+        remedy="Give a model's name, a name with a version such as name@v2, or the path of a model folder.",
+        code="no-model",
     )  # fmt: skip

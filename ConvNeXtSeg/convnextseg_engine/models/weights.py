@@ -66,7 +66,7 @@ def load_into(network: torch.nn.Module, path: Path) -> None:
     """Load a weights file into ``network``; names and shapes must agree exactly.
 
     Raises:
-        InputError: If the file is damaged or belongs to another network; the message names the first tensor that differs.
+        InputError: If the file is damaged or belongs to another network; the message names a tensor that differs.
     """
     tensors = load_weights(path)
     own = network.state_dict()
@@ -89,7 +89,8 @@ def load_into(network: torch.nn.Module, path: Path) -> None:
 def _check_finite(name: str, tensor: torch.Tensor, consequence: str) -> None:
     if not bool(torch.isfinite(tensor).all()):
         raise InputError(
-            f"The model {consequence}: its weights are damaged.", reason=f"{name} holds values that are not finite numbers.",
-            remedy="If this comes from a training, lower its learning rate; otherwise take the model from its source again.",
+            f"The model {consequence}: its weights are damaged.",
+            reason=f"{name} holds values that are not finite numbers.",
+            remedy="If this comes from a training, lower its learning rate; otherwise take the model from its source.",
             code="weights-not-finite",
         )  # fmt: skip
