@@ -94,7 +94,7 @@ class Verdict:
 
     def text(self) -> str:
         """Return the verdict for a reader: what came out, why, what to do, and the table of cases."""
-        from .verdict_text import verdict_text
+        from .verdict_text import verdict_text  # here, because the wording needs this file's classes
 
         return verdict_text(self)
 

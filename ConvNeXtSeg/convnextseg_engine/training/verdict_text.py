@@ -149,7 +149,8 @@ def _remedy(verdict: Verdict) -> str:
     if verdict.outcome is Outcome.TOO_FEW:
         return (
             "You decide: look at the table and at the segmentations of each case, then promote the candidate or keep "
-            f"the current version. With {FEWEST_FOR_TEST} or more cases that were never used for training a test can help."
+            f"the current version. With {FEWEST_FOR_TEST} or more cases that were never used for training, "
+            "a test can help."
         )
     if verdict.outcome is Outcome.ACCEPT:
         return "You decide: the test cases speak for the candidate, the guard cases against it. Look at both."
