@@ -1,4 +1,7 @@
-"""The system libraries that real Qt needs on Linux, which pip cannot bring: find them, or say what to install."""
+"""The system libraries that real Qt needs on Linux, which pip cannot bring: find them, or say what to install.
+
+Run directly, it prints the Debian packages that are missing.
+"""
 
 from __future__ import annotations
 
@@ -56,3 +59,7 @@ def provide(install=True):
         "The tests of the panel run on real Qt, which needs system libraries that are missing here. On Debian and "
         f"Ubuntu install them with: sudo apt-get install {' '.join(missing)}. Then start the tests again."
     )
+
+
+if __name__ == "__main__":
+    print(" ".join(missing_packages()))

@@ -1,0 +1,1 @@
+"""The parts of ``demo.py`` that run inside the environment."""
