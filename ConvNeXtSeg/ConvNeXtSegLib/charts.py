@@ -101,16 +101,19 @@ class TrainingCharts:
 
     def _add_series(self, chart: slicer.vtkMRMLPlotChartNode, table_key: str, column: str) -> None:
         key = f"{table_key}/{column}"
-        if self._existing(key) is not None:
-            return
+        is_new = self._existing(key) is None
         series = self._node(key, "vtkMRMLPlotSeriesNode", column if column == _LOSS else f"Dice {column}", hidden=True)
-        series.SetAndObserveTableNodeID(self._node_ids[table_key])
-        series.SetXColumnName(_STEP)
-        series.SetYColumnName(column)
-        series.SetPlotType(series.PlotTypeScatter)
-        series.SetMarkerStyle(series.MarkerStyleNone if column == _LOSS else series.MarkerStyleCircle)
-        series.SetUniqueColor()
-        chart.AddAndObservePlotSeriesNodeID(series.GetID())
+        if is_new:
+            series.SetXColumnName(_STEP)
+            series.SetYColumnName(column)
+            series.SetPlotType(series.PlotTypeScatter)
+            series.SetMarkerStyle(series.MarkerStyleNone if column == _LOSS else series.MarkerStyleCircle)
+            series.SetUniqueColor()
+        # Also for a series that is there already: a person may have deleted the table or the chart.
+        if series.GetTableNodeID() != self._node_ids[table_key]:
+            series.SetAndObserveTableNodeID(self._node_ids[table_key])
+        if not chart.HasPlotSeriesNodeID(series.GetID()):
+            chart.AddAndObservePlotSeriesNodeID(series.GetID())
 
     def _existing(self, key: str) -> slicer.vtkMRMLNode | None:
         node_id = self._node_ids.get(key)

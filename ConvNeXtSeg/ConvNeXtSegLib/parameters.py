@@ -64,7 +64,10 @@ class Parameters:
         return node
 
     def observe(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Call ``callback`` whenever a choice changes; returns a function that ends it."""
+        """Call ``callback`` whenever a choice changes; returns a function that ends it.
+
+        Closing the scene keeps the node, as Slicer does with singletons, and so the observation goes on.
+        """
         node = self.node
         tag = node.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: callback())
         return lambda: node.RemoveObserver(tag)
@@ -166,10 +169,11 @@ class Parameters:
         self.node.SetParameter(name, value)
 
     def _on_start_close(self, *_: object) -> None:
-        node = self.node
-        self._kept = {name: node.GetParameter(name) for name in _DEFAULTS if node.HasParameter(name)}
+        node = self._scene.GetSingletonNode(MODULE_NAME, "vtkMRMLScriptedModuleNode")
+        if node is not None:
+            self._kept = {name: node.GetParameter(name) for name in _DEFAULTS if node.HasParameter(name)}
 
     def _on_end_close(self, *_: object) -> None:
-        node = self.node
         for name, value in self._kept.items():
-            node.SetParameter(name, value)
+            self.node.SetParameter(name, value)
+        self._kept = {}

@@ -203,7 +203,7 @@ def test_a_result_for_a_volume_that_is_gone_leaves_the_scene_as_it_is(scene, con
     volume = add_volume(scene)
     handle = read_volume(volume).handle
     scene.RemoveNode(volume)
-    with pytest.raises(InputError, match="T1c.*no longer in the scene"):
+    with pytest.raises(InputError, match=r"T1c.*no longer in the scene"):
         place_result(scene, phantom_mask(), contract, handle, MODEL)
     assert scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == 0
 

@@ -77,7 +77,7 @@ def test_a_handle_notices_that_its_volume_is_gone(scene):
     node = add_volume(scene)
     handle = read_volume(node).handle
     scene.RemoveNode(node)
-    with pytest.raises(InputError, match="T1c.*no longer in the scene"):
+    with pytest.raises(InputError, match=r"T1c.*no longer in the scene"):
         handle.find(scene)
 
 

@@ -101,20 +101,24 @@ def _segment_on(
     volume: slicer.vtkMRMLScalarVolumeNode,
     grid: Grid,
 ) -> SegmentInfo:
+    # Not slicer.util.arrayFromSegmentBinaryLabelmap: it resamples what is off the grid and drops what is outside
+    # without a word, and each call leaves a display node in the scene.
     segment = segmentation.GetSegmentation().GetSegment(segment_id)
-    drawn = _drawn_voxels(segmentation, segment_id)
-    if drawn == 0:
-        array = np.zeros(grid.shape, dtype=bool)
-    else:
-        _refuse_off_grid(segmentation, segment_id, volume, grid)
-        array = slicer.util.arrayFromSegmentBinaryLabelmap(segmentation, segment_id, volume) != 0
-        _refuse_cut(segment.GetName(), volume.GetName(), drawn, int(np.count_nonzero(array)))
+    array = np.zeros(grid.shape, dtype=bool)
+    drawn = _drawn(segmentation, segment_id)
+    if drawn.any():
+        start = _first_voxel(segmentation, segment_id, volume, grid)
+        low = np.maximum(start, 0)
+        high = np.maximum(np.minimum(start + drawn.shape, grid.shape), low)
+        part = drawn[tuple(slice(a, b) for a, b in zip(low - start, high - start, strict=True))]
+        _refuse_cut(segment.GetName(), volume.GetName(), int(drawn.sum()), int(part.sum()))
+        array[tuple(slice(a, b) for a, b in zip(low, high, strict=True))] = part
     entry = segment.GetTerminology() if segment.HasTerminology() else None
     return SegmentInfo(segment.GetName(), type_code(entry), array, anatomy_code(entry))
 
 
-def _drawn_voxels(segmentation: slicer.vtkMRMLSegmentationNode, segment_id: str) -> int:
-    """How many voxels the segment has in its own labelmap, wherever they lie."""
+def _drawn(segmentation: slicer.vtkMRMLSegmentationNode, segment_id: str) -> np.ndarray:
+    """The segment in its own labelmap as booleans ``(K, J, I)``, wherever that lies."""
     image = segmentation.GetBinaryLabelmapInternalRepresentation(segment_id)
     segment = segmentation.GetSegmentation().GetSegment(segment_id)
     if image is None:
@@ -125,9 +129,9 @@ def _drawn_voxels(segmentation: slicer.vtkMRMLSegmentationNode, segment_id: str)
             code="no-labelmap",
         )
     if image.IsEmpty():
-        return 0
-    array = slicer.util.arrayFromSegmentInternalBinaryLabelmap(segmentation, segment_id)
-    return int(np.count_nonzero(array == segment.GetLabelValue()))
+        return np.zeros((0, 0, 0), dtype=bool)
+    labelmap = slicer.util.arrayFromSegmentInternalBinaryLabelmap(segmentation, segment_id)
+    return labelmap == segment.GetLabelValue()
 
 
 def _refuse_moved(
@@ -147,23 +151,22 @@ def _refuse_moved(
         )
 
 
-def _refuse_off_grid(
+def _first_voxel(
     segmentation: slicer.vtkMRMLSegmentationNode,
     segment_id: str,
     volume: slicer.vtkMRMLScalarVolumeNode,
     grid: Grid,
-) -> None:
-    """Refuse a segment whose voxels do not coincide with the volume's."""
+) -> np.ndarray:
+    """Index ``(K, J, I)`` in the volume of the labelmap's first voxel; refuses voxels that do not coincide."""
     image = segmentation.GetBinaryLabelmapInternalRepresentation(segment_id)
     matrix = vtk.vtkMatrix4x4()
     image.GetImageToWorldMatrix(matrix)
-    own = slicer.util.arrayFromVTKMatrix(matrix)
-    extent = np.array(image.GetExtent()).reshape(3, 2)
-    corners = np.array([[i, j, k, 1] for k in extent[2] for j in extent[1] for i in extent[0]], dtype=np.float64)
-    where = corners @ own.T
-    shift = np.round((np.linalg.inv(grid.ijk_to_ras) @ where[0]) - corners[0])
-    distance = float(np.linalg.norm((where - (corners + shift) @ grid.ijk_to_ras.T)[:, :3], axis=1).max())
-    if distance > _TOLERANCE_MM:
+    i, j, k = np.array(image.GetExtent(), dtype=np.float64).reshape(3, 2)
+    corners = np.array([[a, b, c, 1] for c in k for b in j for a in i])
+    places = corners @ slicer.util.arrayFromVTKMatrix(matrix).T
+    first = np.round(np.linalg.inv(grid.ijk_to_ras) @ places[0])
+    expected = (corners - corners[0] + first) @ grid.ijk_to_ras.T
+    if np.linalg.norm((places - expected)[:, :3], axis=1).max() > _TOLERANCE_MM:
         name = segmentation.GetSegmentation().GetSegment(segment_id).GetName()
         raise InputError(
             f"The segment “{name}” does not lie on the voxels of “{volume.GetName()}”.",
@@ -171,6 +174,7 @@ def _refuse_off_grid(
             remedy="Choose as reference the volume that it was drawn on, and export again.",
             code="off-grid",
         )
+    return first[2::-1].astype(int)
 
 
 def _refuse_cut(segment: str, volume: str, drawn: int, inside: int) -> None:
