@@ -1,0 +1,1 @@
+"""What a person sees: one file and one ``.ui`` per section."""

@@ -1,0 +1,100 @@
+"""One volume selector per channel of the model, and which of them the result belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import qt
+from slicer.i18n import tr as _
+
+import slicer
+
+from ..parameters import Parameters
+from .section import chosen_value, fill_choices
+
+
+class ChannelSelectors:
+    """The channel rows of the *Segment* section.
+
+    Args:
+        holder: Widget with a form layout that gets one row per channel.
+        reference: Combo box that says on which volume the result lands.
+        parameters: Where the choices are kept.
+        on_changed: Called after the user has chosen something.
+    """
+
+    def __init__(
+        self, holder: qt.QWidget, reference: qt.QComboBox, parameters: Parameters, on_changed: Callable[[], None]
+    ):
+        self._holder, self._reference = holder, reference
+        self._parameters, self._on_changed = parameters, on_changed
+        self._selectors: dict[str, slicer.qMRMLNodeComboBox] = {}
+        self._updating = False
+        reference.connect("currentIndexChanged(int)", self._on_reference)
+
+    @property
+    def selectors(self) -> dict[str, slicer.qMRMLNodeComboBox]:
+        """The selectors by channel."""
+        return dict(self._selectors)
+
+    def build(self, channels: Sequence[str]) -> None:
+        """Make one row per channel of a model; rows that stay the same are left alone."""
+        if list(channels) != list(self._selectors):
+            form = self._holder.layout()
+            while form.rowCount():
+                form.removeRow(0)
+            self._selectors = {name: self._row(form, name) for name in channels}
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show what the parameters say, as after a scene was loaded."""
+        self._updating = True
+        for name, selector in self._selectors.items():
+            selector.setCurrentNode(self._parameters.channel(name))
+        self._updating = False
+        self._fill_reference()
+
+    def volumes(self) -> dict[str, slicer.vtkMRMLScalarVolumeNode]:
+        """Return the chosen volumes of the present model's channels, in the model's order."""
+        chosen = self._parameters.channels()
+        return {name: chosen[name] for name in self._selectors if name in chosen}
+
+    @property
+    def reference(self) -> str:
+        """Channel on whose volume the result lands, empty without a volume."""
+        volumes = self.volumes()
+        chosen = self._parameters.reference_channel
+        return chosen if chosen in volumes else next(iter(volumes), "")
+
+    def _row(self, form: qt.QFormLayout, name: str) -> slicer.qMRMLNodeComboBox:
+        selector = slicer.qMRMLNodeComboBox()
+        selector.setObjectName(f"channelSelector{name}")
+        selector.nodeTypes = ["vtkMRMLScalarVolumeNode"]
+        selector.showChildNodeTypes = False
+        selector.noneEnabled = True
+        selector.noneDisplay = _("not available")
+        selector.addEnabled = False
+        selector.removeEnabled = False
+        selector.renameEnabled = False
+        selector.setToolTip(_("The volume that shows {channel}; leave it out if there is none").format(channel=name))
+        selector.setMRMLScene(slicer.mrmlScene)
+        selector.connect("currentNodeChanged(vtkMRMLNode*)", lambda node: self._on_volume(name, node))
+        form.addRow(_("{channel}:").format(channel=name), selector)
+        return selector
+
+    def _on_volume(self, name: str, node: slicer.vtkMRMLScalarVolumeNode | None) -> None:
+        # While a scene closes, selectors lose their nodes one by one: that is not the user's choice.
+        if self._updating or slicer.mrmlScene.IsClosing():
+            return
+        self._parameters.set_channel(name, node)
+        self._fill_reference()
+        self._on_changed()
+
+    def _on_reference(self, _index: int) -> None:
+        self._parameters.reference_channel = chosen_value(self._reference)
+        self._on_changed()
+
+    def _fill_reference(self) -> None:
+        choices = [(f"{name} – {node.GetName()}", name) for name, node in self.volumes().items()]
+        fill_choices(self._reference, choices, self.reference)
+        self._reference.setEnabled(len(choices) > 1)

@@ -1,0 +1,262 @@
+"""*Segment*: model, channels, one big button, progress, and what came out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import qt
+from slicer.i18n import tr as _
+
+import slicer
+from convnextseg_engine.errors import ConvNeXtSegError, InputError, RunCancelled, describe
+from convnextseg_engine.models.folder import ModelFolder
+from convnextseg_engine.worker.messages import Progress
+
+from ..process.segmentation_run import Listener, SegmentationInputs, SegmentationOutcome, SegmentationRun
+from .channels import ChannelSelectors
+from .collaborators import Collaborators
+from .section import Section, chosen_value, fill_choices
+from .wording import device_text, joined, progress_text, seconds_text, volumes_html
+
+
+class SegmentSection(Section):
+    """The first section of the panel.
+
+    Args:
+        layout: Layout of the panel.
+        collaborators: What it works with.
+        on_result: Called with the segmentation node of a finished run.
+        on_changed: Called after the user has chosen another model or other volumes.
+    """
+
+    def __init__(
+        self,
+        layout: qt.QVBoxLayout,
+        collaborators: Collaborators,
+        on_result: Callable[[slicer.vtkMRMLSegmentationNode], None],
+        on_changed: Callable[[], None],
+    ):
+        super().__init__("segment", layout)
+        self._with = collaborators
+        self._on_result, self._on_changed = on_result, on_changed
+        self._run: SegmentationRun | None = None
+        self._run_model: ModelFolder | None = None
+        self._starting_s: float | None = None
+        ui = self.ui
+        self.channels = ChannelSelectors(
+            ui.channelsWidget, ui.referenceSelector, collaborators.parameters, self._after_choice
+        )
+        ui.modelSelector.connect("currentIndexChanged(int)", self._on_model)
+        ui.deviceSelector.connect("currentIndexChanged(int)", self._on_device)
+        ui.segmentButton.connect("clicked()", self.start)
+        ui.cancelButton.connect("clicked()", self.cancel)
+        ui.reportButton.toggled.connect(self._on_report)
+        ui.reportText.setVisible(False)
+        ui.resultWidget.setVisible(False)
+        self._show_idle("")
+        self.refresh()
+
+    @property
+    def running(self) -> bool:
+        """Whether a run is going on."""
+        return self._run is not None
+
+    @property
+    def model_spec(self) -> str:
+        """The chosen model as ``"name@v2"``, empty if there is none."""
+        return chosen_value(self.ui.modelSelector)
+
+    def refresh(self) -> None:
+        """Show what the store and the parameters hold now."""
+        parameters = self._with.parameters
+        fill_choices(self.ui.deviceSelector, _devices(), parameters.device)
+        choices = _model_choices(self._with)
+        wanted = parameters.model
+        if "@" not in wanted:  # a name alone means its current version
+            wanted = next((spec for _text, spec in choices if spec.partition("@")[0] == wanted), wanted)
+        fill_choices(self.ui.modelSelector, choices, wanted)
+        self._show_model()
+
+    def follow_current(self) -> None:
+        """Choose the version that is now the current one of the chosen model."""
+        name = self.model_spec.partition("@")[0]
+        if name:
+            self._with.parameters.model = f"{name}@{self._with.store().current(name)}"
+        self.refresh()
+
+    def start(self) -> None:
+        """Segment the chosen volumes, as the big button does."""
+        if self._run is not None:
+            return
+        self.messages.clear()
+        previous = self._with.parameters.result
+        try:
+            self._with.installer.require()
+            self._run_model = self._chosen_model()
+            run = SegmentationRun(
+                self._with.segment_worker,
+                self._with.exchange.open(),
+                self._with.scene,
+                SegmentationInputs(
+                    self.channels.volumes(),
+                    self.channels.reference,
+                    self._run_model,
+                    chosen_value(self.ui.deviceSelector),
+                    previous.GetID() if previous else None,
+                ),
+                Listener(self._on_progress, self._on_done, self._on_error),
+            )
+        except Exception as error:
+            self.messages.show_error(describe(error))
+            return
+        self._run = run
+        self._show_running()
+        run.start()
+
+    def cancel(self) -> None:
+        """End the run; the panel answers at once, the worker within a second."""
+        if self._run is None:
+            return
+        self.ui.cancelButton.setEnabled(False)
+        self.ui.cancelButton.setText(_("Cancelling…"))
+        self.ui.progressLabel.setText(_("Cancelling…"))
+        self._run.cancel()
+
+    def abandon(self) -> None:
+        """Forget the run and what is shown of it, because the scene closes."""
+        run, self._run = self._run, None
+        if run is not None:
+            run.abandon()
+        self.ui.resultWidget.setVisible(False)
+        self.messages.clear()
+        self._show_idle(_("The scene was closed, so the run was cancelled.") if run is not None else "")
+
+    def _chosen_model(self) -> ModelFolder:
+        if not self.model_spec:
+            raise InputError(
+                _("There is no model."),
+                reason=_("None came with this installation, and none was added."),
+                remedy=_("Install ConvNeXtSeg again, or add a model."),
+                code="no-model",
+            )
+        return self._with.store().open(self.model_spec)
+
+    def _on_model(self, _index: int) -> None:
+        self._with.parameters.model = self.model_spec
+        self._show_model()
+        self._on_changed()
+
+    def _show_model(self) -> None:
+        ui = self.ui
+        try:
+            metadata = self._chosen_model().metadata
+        except ConvNeXtSegError as error:
+            ui.intendedUseLabel.setText(error.message)
+            return
+        ui.intendedUseLabel.setText(metadata.intended_use)
+        ui.modelSelector.setToolTip(f"{metadata.title}\n{metadata.intended_use}")
+        self.channels.build(metadata.channels)
+
+    def _on_device(self, _index: int) -> None:
+        self._with.parameters.device = chosen_value(self.ui.deviceSelector)
+
+    def _after_choice(self) -> None:
+        self._on_changed()
+
+    def _on_progress(self, progress: Progress) -> None:
+        ui = self.ui
+        if self._run is None or not ui.cancelButton.isEnabled():
+            return
+        ui.progressBar.setRange(0, 100)
+        ui.progressBar.setValue(int(progress.fraction * 100))
+        ui.progressLabel.setText(progress_text(progress))
+
+    def _on_done(self, outcome: SegmentationOutcome) -> None:
+        earlier = self._with.parameters.result
+        node = self._with.scene.GetNodeByID(outcome.node_id)
+        self._run = None
+        self._starting_s = outcome.starting_s or self._starting_s
+        if earlier is not None and not outcome.refreshed:
+            protected = _("“{earlier}” was kept as it is; the new result is “{new}”.")
+            self._show_idle(protected.format(earlier=earlier.GetName(), new=node.GetName()))
+        else:
+            self._show_idle("")
+        self._with.parameters.result = node
+        self._show_result(outcome)
+        if outcome.value["warnings"]:
+            self.messages.show_note(_("Please note"), joined(outcome.value["warnings"]))
+        self._on_result(node)
+
+    def _on_error(self, error: ConvNeXtSegError, details: str) -> None:
+        self._run = None
+        if not isinstance(error, RunCancelled):
+            self._show_idle("")
+            self.messages.show_error(error, details)
+        elif not self._with.segment_worker.killed:
+            self._show_idle(_("Cancelled. Nothing in the scene was changed."))
+        elif self._starting_s:
+            again = _("Cancelled. Nothing in the scene was changed. The next run starts the worker anew: about {time}.")
+            self._show_idle(again.format(time=seconds_text(self._starting_s)))
+        else:
+            self._show_idle(_("Cancelled. Nothing in the scene was changed. The next run starts the worker anew."))
+
+    def _show_running(self) -> None:
+        ui = self.ui
+        ui.segmentButton.setEnabled(False)
+        ui.statusLabel.setVisible(False)
+        ui.progressBar.setRange(0, 0)
+        ui.progressLabel.setText(_("Starting…"))
+        ui.cancelButton.setText(_("Cancel"))
+        ui.cancelButton.setEnabled(True)
+        ui.progressWidget.setVisible(True)
+
+    def _show_idle(self, status: str) -> None:
+        ui = self.ui
+        ui.segmentButton.setEnabled(True)
+        ui.progressWidget.setVisible(False)
+        ui.statusLabel.setText(status)
+        ui.statusLabel.setVisible(bool(status))
+
+    def _show_result(self, outcome: SegmentationOutcome) -> None:
+        ui, value = self.ui, outcome.value
+        ui.volumesLabel.setText(volumes_html(value["volumes_ml"], self._run_model.contract))
+        ran = _("{model} {version} · {device} · {backend} · {time}")
+        ui.ranLabel.setText(
+            ran.format(
+                model=value["model"]["title"],
+                version=value["model"]["version"],
+                device=device_text(value["device"]),
+                backend=value["backend"],
+                time=seconds_text(outcome.seconds),
+            )
+        )
+        ui.ranLabel.setToolTip(joined([value["plan"], *value["reasons"]]))
+        report = {name: content for name, content in value.items() if name != "mask"}
+        report["seconds"] = value["seconds"] | {"from click to scene": outcome.seconds}
+        ui.reportText.setPlainText(json.dumps(report, indent=2, ensure_ascii=False))
+        ui.resultWidget.setVisible(True)
+
+    def _on_report(self, shown: bool) -> None:
+        self.ui.reportText.setVisible(shown)
+
+
+def _devices() -> list[tuple[str, str]]:
+    return [
+        (_("Automatic"), "auto"),
+        (_("CPU"), "cpu"),
+        (_("NVIDIA GPU"), "cuda:0"),
+        (_("Apple GPU"), "mps"),
+    ]
+
+
+def _model_choices(collaborators: Collaborators) -> list[tuple[str, str]]:
+    """Every usable version, the current one of each model first."""
+    store = collaborators.store()
+    choices = []
+    for name in store.names():
+        versions = [info for info in store.versions(name) if info.status != "damaged"]
+        for info in sorted(versions, key=lambda info: info.status != "current"):
+            mark = {"current": _(" (in use)"), "candidate": _(" (candidate)")}.get(info.status, "")
+            choices.append((f"{info.title} · {info.version}{mark}", f"{info.name}@{info.version}"))
+    return choices

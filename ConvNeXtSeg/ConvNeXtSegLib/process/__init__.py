@@ -1,0 +1,1 @@
+"""Workers as processes of Slicer: which Python they run, how bytes move, and the two kinds of runs."""

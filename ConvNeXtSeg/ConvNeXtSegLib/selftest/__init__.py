@@ -1,0 +1,1 @@
+"""Tests that run inside an installed Slicer, and here over the stand-ins."""
