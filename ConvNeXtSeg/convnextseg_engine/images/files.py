@@ -12,10 +12,10 @@ from ..durable import replacing
 from ..errors import InputError
 from .dicom import is_dicom_file, read_dicom_series
 from .grid import Grid
+from .nifti import check_nifti_complete
 
 # One file each: a format that splits header and voxels over two files cannot be renamed into place as a whole.
 _WRITABLE = (".nrrd", ".nii.gz", ".nii", ".mha")
-_COMPLEX = {sitk.sitkComplexFloat32, sitk.sitkComplexFloat64}
 
 
 def read_image(path: str | Path) -> sitk.Image:
@@ -61,7 +61,7 @@ def write_image(image: sitk.Image, path: Path, metadata: Mapping[str, str] | Non
         )  # fmt: skip
     image = without_metadata(image)
     for key, value in (metadata or {}).items():
-        image[key] = value
+        image.SetMetaData(key, value)
     try:
         with quiet_itk(), replacing(path) as temporary:
             sitk.WriteImage(image, str(temporary), useCompression=True)
@@ -76,6 +76,7 @@ def write_image(image: sitk.Image, path: Path, metadata: Mapping[str, str] | Non
 def without_metadata(image: sitk.Image) -> sitk.Image:
     """Return ``image`` without key and value pairs; voxels and geometry are the same."""
     clean = sitk.Image(image)
+    clean.MakeUnique()  # otherwise erasing would reach the caller's image, which shares its dictionary
     for key in image.GetMetaDataKeys():
         clean.EraseMetaData(key)
     return clean
@@ -93,6 +94,8 @@ def quiet_itk() -> Iterator[None]:
 
 
 def _read_file(path: Path) -> sitk.Image:
+    if path.name.lower().endswith((".nii", ".nii.gz")):
+        check_nifti_complete(path)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:
@@ -122,10 +125,9 @@ def _check_volume(path: Path, reader: sitk.ImageFileReader) -> None:
             else "Give the whole volume rather than one slice.",
             code="not-3d",
         )
-    if components != 1 or reader.GetPixelID() in _COMPLEX:
-        kind = f"{components} values" if components != 1 else "a complex number"
+    if components != 1:
         raise InputError(
-            f"{path.name} has {kind} per voxel.",
+            f"{path.name} has {components} values per voxel.",
             reason="A channel is one number per voxel; this is a colour, vector or complex image.",
             remedy="Extract one component, or give the grey-scale volume.", code="not-scalar",
         )  # fmt: skip
@@ -134,10 +136,11 @@ def _check_volume(path: Path, reader: sitk.ImageFileReader) -> None:
 def _unreadable(path: Path, error: RuntimeError) -> InputError:
     if "orthonormal" in str(error):
         return InputError(
-            f"The axes of {path.name} are not at right angles.", reason="Its header describes a sheared grid, which "
-            "ITK does not read.", remedy="Load it in Slicer and resample it (module Resample Scalar/Vector/DWI Volume), or "
-            "correct the header.", code="sheared",
-        )  # fmt: skip
+            f"The axes of {path.name} are not at right angles.",
+            reason="Its header describes a sheared grid, which ITK does not read.",
+            remedy="Load it in Slicer, resample and save it there, or correct the header.",
+            code="sheared",
+        )
     return InputError(
         f"{path.name} cannot be read as an image.", reason=_last_line(error),
         remedy="Check that it is a NIfTI, NRRD, MetaImage or other medical image file and that it is complete.",

@@ -48,7 +48,8 @@ def prepare(study: Study, spec: InputSpec) -> PreparedInput:
     """Bring the study's channels onto one anatomical grid, crop to the foreground and normalise.
 
     Raises:
-        InputError: If the study has none of the channels, an intensity scheme is unknown, or every voxel is 0.
+        InputError: If the study has none of the channels, an intensity scheme is unknown, or a channel is 0 wherever
+            the reference lies.
     """
     if spec.intensity != "zscore-foreground":
         raise InputError(
@@ -67,6 +68,7 @@ def prepare(study: Study, spec: InputSpec) -> PreparedInput:
     whole = anatomical_grid(study.reference_grid, spec.spacing)
     arrays = {name: sitk.GetArrayFromImage(resample(_finite(study.channels[name]), whole)) for name in present}
     start, size = _foreground_box(list(arrays.values()), spec)
+    _check_overlap(arrays, study.reference)
     k, j, i = (slice(a, a + n) for a, n in zip(reversed(start), reversed(size), strict=True))
     stacked = np.zeros((len(spec.channels), *reversed(size)), dtype=np.float32)
     for index, name in enumerate(spec.channels):
@@ -99,6 +101,18 @@ def _finite(image: sitk.Image) -> sitk.Image:
     clean = sitk.GetImageFromArray(np.nan_to_num(array, nan=0.0, posinf=0.0, neginf=0.0))
     clean.CopyInformation(image)
     return clean
+
+
+def _check_overlap(arrays: dict[str, np.ndarray], reference: str) -> None:
+    """Refuse a channel that shows nothing here: the user gave it and would believe that it was used."""
+    for name, array in arrays.items():
+        if not array.any():
+            raise InputError(
+                f"The volume for channel {name} does not overlap the volume for {reference}, or is empty there.",
+                reason=f"Every voxel of {name} is 0 where {reference} lies.",
+                remedy="Check that both are of the same patient and visit; otherwise leave the channel out.",
+                code="no-overlap",
+            )
 
 
 def _foreground_box(arrays: list[np.ndarray], spec: InputSpec) -> tuple[tuple[int, int, int], tuple[int, int, int]]:

@@ -107,6 +107,13 @@ class LabelContract:
             code="unknown-label",
         )
 
+    def same_labels(self, other: LabelContract) -> bool:
+        """Say whether masks mean the same under both contracts: equal names, codes and values, in whatever order."""
+        return self._identities() == other._identities()
+
+    def _identities(self) -> set[tuple[str, str, str, int]]:
+        return {(label.name, label.type.scheme, label.type.value, label.value) for label in self.labels}
+
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON-ready content of ``labels.json``."""
         return {

@@ -26,7 +26,8 @@ def read_label(
     Args:
         path: ``.seg.nrrd`` as Slicer saves it, or a label map of integers in any image format.
         contract: The label contract.
-        reference: Grid of the image that the labels belong to. A file that Slicer has cropped is put into its place.
+        reference: Grid of the image that the labels belong to. A file that Slicer has cropped or
+            turned round is put into its place, voxel by voxel.
         values: What the integers of a plain label map mean: label name to integer. Never guessed, because other tools
             number the same labels differently.
 
@@ -57,6 +58,15 @@ def _from_integers(path: Path, contract: LabelContract, values: dict[str, int] |
         )
     for name in values:
         contract.label(name)
+    left_out = [label.name for label in contract.labels if label.name not in values]
+    if left_out:
+        raise InputError(
+            f"Nothing says which integer of {path.name} is “{left_out[0]}”.",
+            reason="Every label of the model needs one, because “none here” and “forgotten” look the same.",
+            remedy=f"Add {left_out[0]}=N to --label-values; if the patient has none of it, let N be a number that the "
+            "file does not use.",
+            code="missing-label",
+        )
     if len(set(values.values())) != len(values) or 0 in values.values():
         raise InputError(
             "Two labels have the same integer, or one has 0.", reason="0 is the background.",
@@ -83,34 +93,37 @@ def _on(reference: Grid, segment: SegmentInfo) -> SegmentInfo:
     if grid is None or grid.same_as(reference):
         return segment
     whole = np.zeros(reference.shape, dtype=bool)
-    hits = np.argwhere(segment.array)
+    hits = np.argwhere(segment.array)[:, ::-1]
     if not len(hits):
         return replace(segment, array=whole, grid=reference)
-    # Both ends of the segment's box, in the reference's indices (I, J, K): whole numbers if the grids share voxels.
-    ends = np.array([hits.min(axis=0), hits.max(axis=0)])[:, ::-1]
-    positions = ends @ grid.ijk_to_lps[:3, :3].T + grid.ijk_to_lps[:3, 3]
-    indices = (positions - reference.origin) @ np.linalg.inv(reference.ijk_to_lps[:3, :3]).T
-    nearest = np.rint(indices)
-    if not _share_voxels(grid, reference, indices, nearest):
+    steps = _index_steps(grid, reference)
+    if steps is None:
         return segment  # compose_mask refuses it by name
-    start = nearest[0].astype(int)
-    if start.min() < 0 or np.any(nearest[1] >= reference.size):
+    indices = hits @ steps[:3, :3].T + steps[:3, 3]
+    if indices.min() < 0 or np.any(indices.max(axis=0) >= reference.size):
         raise InputError(
             f"The segment “{segment.name}” reaches beyond the image.",
             reason="It has voxels where the image has none.",
             remedy="Choose the volume that was segmented as the reference, or remove what lies outside it.",
             code="off-grid",
         )
-    box = tuple(slice(low, high + 1) for low, high in zip(hits.min(axis=0), hits.max(axis=0), strict=True))
-    part = segment.array[box] != 0
-    k, j, i = (slice(first, first + length) for first, length in zip(start[::-1], part.shape, strict=True))
-    whole[k, j, i] = part
+    i, j, k = indices.T
+    whole[k, j, i] = True
     return replace(segment, array=whole, grid=reference)
 
 
-def _share_voxels(grid: Grid, reference: Grid, indices: np.ndarray, nearest: np.ndarray) -> bool:
-    """Say whether axes and spacing agree, and the given indices are whole numbers, all to 1e-4 mm over the volume."""
-    reach = max(grid.size)
-    axes = np.abs(grid.ijk_to_lps[:3, :3] - reference.ijk_to_lps[:3, :3]).max() * reach
-    offset = np.abs((indices - nearest) * np.array(reference.spacing)).max()
-    return bool(axes <= _TOLERANCE_MM and offset <= _TOLERANCE_MM)
+def _index_steps(grid: Grid, reference: Grid) -> np.ndarray | None:
+    """Return the whole-number 4×4 matrix from indices (I, J, K) of ``grid`` to those of ``reference``.
+
+    Slicer crops what it saves, and turns left-handed volumes round when it loads them: the voxels are the same ones,
+    counted from another corner or along another axis. None if the voxels are others, by more than 1e-4 mm.
+    """
+    exact = np.linalg.inv(reference.ijk_to_lps) @ grid.ijk_to_lps
+    whole = np.rint(exact)
+    axes = np.abs(whole[:3, :3])
+    if not (np.all(axes.sum(axis=0) == 1) and np.all(axes.sum(axis=1) == 1)):
+        return None
+    last = np.array(grid.size) - 1
+    corners = np.array([[i, j, k, 1] for k in (0, last[2]) for j in (0, last[1]) for i in (0, last[0])])
+    error = (corners @ (exact - whole).T) @ reference.ijk_to_lps.T
+    return whole.astype(int) if np.abs(error).max() <= _TOLERANCE_MM else None
