@@ -1,0 +1,176 @@
+"""What a result says about itself: channels, warnings, plan, report; and how memory and devices are handled."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from convnextseg_engine.errors import InputError, ResourceError, RunCancelled
+from convnextseg_engine.images.grid import Grid
+from convnextseg_engine.images.study import Study
+from convnextseg_engine.inference.device import checked_device_name, choose_device
+from convnextseg_engine.inference.loaded import load
+from convnextseg_engine.inference.memory import is_out_of_memory, plans_for
+from convnextseg_engine.inference.report import report
+from convnextseg_engine.inference.segment import segment
+from convnextseg_engine.models.folder import ModelFolder
+from convnextseg_engine.progress import Reporter
+from engine.inference.tiny_model import FormulaBackend, head, loaded_with, thresholds
+
+GRID = Grid((44, 44, 44), (2.0, 2.0, 2.0), (-43.0, -43.0, -43.0), (1, 0, 0, 0, 1, 0, 0, 0, 1))
+STUDY = Study({"T1c": head(GRID, (8, 4, -6), 14, 400), "FLAIR": head(GRID, (8, 4, -6), 14, 300)}, "T1c")
+# Two windows only, for runs of a real network.
+_SMALL_GRID = Grid((32, 32, 40), (2.0, 2.0, 2.0), (-31.0, -31.0, -39.0), (1, 0, 0, 0, 1, 0, 0, 0, 1))
+SMALL = Study({"T1c": head(_SMALL_GRID, (8, 4, -6), 14, 400), "FLAIR": head(_SMALL_GRID, (8, 4, -6), 14, 300)}, "T1c")
+
+
+def test_missing_channels_are_named(tiny_model: ModelFolder) -> None:
+    result = segment(STUDY, loaded_with(tiny_model, FormulaBackend(thresholds(1, 1, 2, 3)), 2.0))
+    assert result.present == ("T1c", "FLAIR")
+    assert result.missing == ("T1", "T2")
+    assert any("T1, T2" in warning for warning in result.warnings)
+
+
+def test_a_study_without_a_known_channel_is_refused_with_the_known_names(tiny_model: ModelFolder) -> None:
+    study = Study({"PD": STUDY.channels["T1c"]}, "PD")
+    with pytest.raises(InputError, match="T1, T1c, T2, FLAIR"):
+        segment(study, loaded_with(tiny_model, FormulaBackend(thresholds(1, 1, 2, 3))))
+
+
+def test_a_channel_that_misses_the_reference_in_space_is_warned_of(tiny_model: ModelFolder) -> None:
+    far = Grid(GRID.size, GRID.spacing, (5000.0, 0.0, 0.0), GRID.direction)
+    study = Study({**STUDY.channels, "FLAIR": head(GRID, (0, 0, 0), 5, 300)}, "T1c")
+    study.channels["FLAIR"] = far.image(np.ones(far.shape, dtype=np.int16))
+    result = segment(study, loaded_with(tiny_model, FormulaBackend(thresholds(1, 1, 2, 3)), 2.0))
+    assert any(warning.startswith("FLAIR is empty") for warning in result.warnings)
+
+
+def test_an_empty_result_says_so(tiny_model: ModelFolder) -> None:
+    result = segment(STUDY, loaded_with(tiny_model, FormulaBackend(thresholds(1, 99, 99, 99)), 2.0))
+    assert not result.mask.any()
+    assert "The model marked nothing in this study." in result.warnings
+
+
+def test_the_real_network_runs_on_both_backends_and_they_agree(tiny_model: ModelFolder) -> None:
+    with_torch = segment(SMALL, load(tiny_model, "cpu", "torch"), keep_probabilities=True)
+    with_openvino = segment(SMALL, load(tiny_model, "cpu", "openvino"), keep_probabilities=True)
+    assert (with_torch.backend, with_openvino.backend) == ("torch", "openvino")
+    np.testing.assert_allclose(with_torch.probabilities, with_openvino.probabilities, atol=5e-4)
+    assert np.mean(with_torch.mask == with_openvino.mask) > 0.999
+    assert 0 < np.count_nonzero(with_torch.mask) < with_torch.mask.size
+    assert set(with_torch.seconds) == {"prepare", "predict", "restore"}
+
+
+def test_cancel_during_the_run_ends_it(tiny_model: ModelFolder) -> None:
+    reporter = Reporter()
+    reporter.on_progress = lambda event: event.stage == "predict" and reporter.cancelled.set()
+    with pytest.raises(RunCancelled):
+        segment(SMALL, load(tiny_model, "cpu", "torch"), reporter)
+
+
+def test_out_of_memory_falls_back_to_smaller_batches_then_to_the_cpu(tiny_model: ModelFolder) -> None:
+    def refuse(windows: torch.Tensor) -> torch.Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    gpu = FormulaBackend(refuse, device="cuda:0")
+    result = segment(SMALL, loaded_with(tiny_model, gpu, 2.0))
+    assert gpu.windows == [2, 2, 1]  # only two windows there are
+    assert result.device == "cpu"
+    assert result.plan.startswith("one window at a time on the CPU")
+    assert sum("not enough memory for" in reason for reason in result.reasons) == 3
+    expected = segment(SMALL, load(tiny_model, "cpu"))
+    assert np.array_equal(result.mask, expected.mask)
+
+
+def test_a_smaller_batch_that_fits_is_kept_and_gives_the_same_mask(tiny_model: ModelFolder) -> None:
+    formula = thresholds(1, 1, 2, 3)
+
+    def refuse_four(windows: torch.Tensor) -> torch.Tensor:
+        if len(windows) > 2:
+            raise RuntimeError("CUDA error: out of memory")
+        return formula(windows)
+
+    result = segment(STUDY, loaded_with(tiny_model, FormulaBackend(refuse_four, device="cuda:0"), 2.0))
+    assert result.device == "cuda:0"
+    assert result.plan.startswith("2 windows at a time on cuda:0")
+    expected = segment(STUDY, loaded_with(tiny_model, FormulaBackend(formula), 2.0))
+    assert np.array_equal(result.mask, expected.mask)
+
+
+def test_when_no_plan_fits_the_error_is_about_memory(tiny_model: ModelFolder) -> None:
+    def refuse(windows: torch.Tensor) -> torch.Tensor:
+        raise MemoryError
+
+    with pytest.raises(ResourceError) as caught:
+        segment(STUDY, loaded_with(tiny_model, FormulaBackend(refuse), 2.0))
+    assert caught.value.code == "out-of-memory"
+
+
+def test_other_failures_are_not_taken_for_memory(tiny_model: ModelFolder) -> None:
+    def fail(windows: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError("CUDA error: device-side assert triggered")
+
+    backend = FormulaBackend(fail, device="cuda:0")
+    with pytest.raises(RuntimeError, match="assert"):
+        segment(STUDY, loaded_with(tiny_model, backend, 2.0))
+    assert backend.windows == [4]
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["CUDA out of memory", "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes",
+     "DefaultCPUAllocator: not enough memory", "std::bad_alloc"],
+)  # fmt: skip
+def test_refusals_of_memory_are_recognised(words: str) -> None:
+    assert is_out_of_memory(RuntimeError(words))
+    assert not is_out_of_memory(RuntimeError("shape mismatch"))
+
+
+def test_plans_end_on_the_cpu_and_respect_the_backend() -> None:
+    assert [str(plan) for plan in plans_for("cpu")] == ["one window at a time on the CPU"]
+    assert [plan.window_batch for plan in plans_for("cuda:1", 1)] == [1, 1]
+    assert plans_for("cuda:1")[-1].device == "cpu"
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:", "cuda:x", "CPU", "", "cuda:-1"])
+def test_misspelled_devices_are_refused(name: str) -> None:
+    with pytest.raises(InputError, match="auto, cpu, cuda"):
+        checked_device_name(name)
+
+
+def test_a_device_that_is_not_there_is_a_resource_error_with_a_remedy() -> None:
+    with pytest.raises(ResourceError) as caught:
+        choose_device("cuda:99")
+    assert caught.value.exit_status == 4
+    assert "doctor" in caught.value.remedy
+
+
+def test_auto_says_why() -> None:
+    device = choose_device("auto")
+    assert device.reason
+    assert device.name == "cpu" or torch.cuda.is_available() or torch.backends.mps.is_available()
+
+
+def test_an_unknown_backend_and_an_impossible_pair_are_refused(tiny_model: ModelFolder) -> None:
+    with pytest.raises(InputError, match="tensorrt"):
+        load(tiny_model, "cpu", "tensorrt")
+    with pytest.raises(InputError, match="does not run on mps"):
+        load(tiny_model, "mps", "openvino")
+
+
+def test_the_report_is_json_and_names_model_device_backend_times_and_volumes(tiny_model: ModelFolder) -> None:
+    result = segment(SMALL, load(tiny_model, "cpu", "torch"))
+    told = json.loads(json.dumps(report(result, {"read": 0.5})))
+    assert told["model"]["name"] == "tiny"
+    assert told["model"]["version"] == "v1"
+    assert "Not for clinical use" in told["model"]["intended_use"]
+    assert (told["device"], told["backend"]) == ("cpu", "torch")
+    assert set(told["seconds"]) == {"read", "prepare", "predict", "restore", "total"}
+    assert told["seconds"]["total"] == pytest.approx(sum(result.seconds.values()) + 0.5, abs=0.01)
+    assert [entry["name"] for entry in told["labels"]] == ["edema", "core", "enhancing"]
+    for entry in told["labels"]:
+        assert entry["volume_ml"] == pytest.approx(np.count_nonzero(result.mask == entry["value"]) * 0.008, abs=1e-3)
+    assert told["channels"] == {"used": ["T1c", "FLAIR"], "missing": ["T1", "T2"]}
