@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
+
 from convnextseg_engine.images.study import Study
 from convnextseg_engine.labels.contract import LabelContract
 

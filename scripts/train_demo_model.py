@@ -16,17 +16,17 @@ import time
 from pathlib import Path
 
 import torch
+from safetensors.torch import save_file
+
 from convnextseg_engine.images.prepare import InputSpec
 from convnextseg_engine.labels.contract import LabelContract
 from convnextseg_engine.networks.registry import build
 from convnextseg_engine.progress import Reporter
-from convnextseg_engine.synthetic.brain import synthetic_case
 from convnextseg_engine.training.loop import train
 from convnextseg_engine.training.recipe import read_recipe
 from convnextseg_engine.training.samples import PatchSource, training_case
+from convnextseg_engine.training.synthetic_source import synthetic_source
 from convnextseg_engine.training.validate import validation_of
-from safetensors.torch import save_file
-
 from demo_model import CHANNELS, NETWORK, SPACING, brats_case, contract, shared_folder
 
 
@@ -46,10 +46,6 @@ def main() -> int:
     cases = {split: [_prepared(name, labels, spec) for name in splits[split]] for split in ("train", "validation")}
     print(f"prepared {len(cases['train'])} training and {len(cases['validation'])} validation cases", flush=True)
 
-    def synthetic(number: int):
-        case = synthetic_case(recipe.seed + number)
-        return training_case(case.study, case.mask, labels, spec)
-
     torch.manual_seed(recipe.seed)
     network = build(NETWORK, len(CHANNELS), len(labels.regions), deep_supervision=recipe.deep_supervision)
     options.run.mkdir(parents=True, exist_ok=True)
@@ -57,7 +53,7 @@ def main() -> int:
     reporter = Reporter(on_metrics=lambda values: _log(log, values))
     state = train(
         network,
-        PatchSource(cases["train"], recipe, recipe.patch, synthetic),
+        PatchSource(cases["train"], recipe, recipe.patch, synthetic_source(recipe, labels, spec)),
         recipe,
         checkpoint=options.run / "checkpoint.pt",
         resume=options.resume,

@@ -176,7 +176,7 @@ class MedNeXt(nn.Module):
         norm: ``"group"`` or ``"layer"``.
         grn: Global Response Normalisation in every block but the first down-sampling one, as the reference has it.
         deep_supervision: Also return logits at 1/2, 1/4, 1/8 and 1/16 of the resolution.
-        checkpointing: Recompute stages in the backward pass to save memory; None takes what the size was published with.
+        checkpointing: Recompute stages in the backward pass to save memory; None: as the size was published.
     """
 
     divisor = 16
@@ -206,7 +206,10 @@ class MedNeXt(nn.Module):
 
         def stage(channels: int, position: int) -> nn.Sequential:
             return nn.Sequential(
-                *(Block(channels, channels, expansion[position], kernel, dim, norm, grn) for _ in range(blocks[position]))
+                *(
+                    Block(channels, channels, expansion[position], kernel, dim, norm, grn)
+                    for _ in range(blocks[position])
+                )
             )
 
         self.stem = _CONV[dim](inputs, width, 1)
@@ -222,7 +225,7 @@ class MedNeXt(nn.Module):
             self.add_module(f"dec_block_{i}", stage(widths[i], 8 - i))
         for i in range(5 if deep_supervision else 1):
             self.add_module(f"out_{i}", Head(widths[i], outputs, dim))
-        # The reference keeps one unused scalar for its own checkpointing; ours does without, but published files have it.
+        # The reference keeps an unused scalar for its own checkpointing; ours needs none, but published files have it.
         self.dummy_tensor = nn.Parameter(torch.ones(1))
 
     def _run(self, name: str, x: torch.Tensor) -> torch.Tensor:

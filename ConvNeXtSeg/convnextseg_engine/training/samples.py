@@ -5,7 +5,7 @@ Every sample depends only on the seed and the step, so a run that is resumed see
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -105,8 +105,10 @@ class PatchSource:
         images, regions = zip(*samples, strict=True)
         return torch.stack(images), torch.stack(regions)
 
-    def prefetched(self, first_step: int, last_step: int):
-        """Yield ``(step, batch)`` from ``first_step`` to ``last_step``, the next batch being made meanwhile in a thread."""
+    def prefetched(self, first_step: int, last_step: int) -> Iterator[tuple[int, tuple[torch.Tensor, torch.Tensor]]]:
+        """Yield ``(step, batch)`` for ``first_step … last_step``; the next batch is made meanwhile in a thread."""
+        if first_step > last_step:
+            return
         # A thread, not a process: inside Slicer sys.executable is a launcher and multiprocessing hangs.
         with ThreadPoolExecutor(max_workers=1) as pool:
             coming = pool.submit(self.batch, first_step)

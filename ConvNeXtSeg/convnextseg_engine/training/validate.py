@@ -39,7 +39,9 @@ def validation_of(
             for case in cases:
                 image = torch.from_numpy(case.image)[None].to(device)
                 logits = sliding_window_inference(image, patch, 1, window, overlap=0.25, mode="gaussian")
-                for region, predicted, truth in zip(contract.regions, logits[0].cpu().numpy() > 0, case.regions, strict=True):
+                for region, predicted, truth in zip(
+                    contract.regions, logits[0].cpu().numpy() > 0, case.regions, strict=True
+                ):
                     scores[region.name].append(dice(predicted, truth))
         return {name: float(np.mean(values)) for name, values in scores.items()}
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
+
 from convnextseg_engine.errors import InputError
 from convnextseg_engine.networks.mednext import SIZES, MedNeXt
 from convnextseg_engine.networks.registry import build
-from safetensors.torch import load_file
 
 FIXTURES = {
     "S_k3_3d": {"size": "S", "width": 8},
@@ -30,7 +31,9 @@ FIXTURES = {
 @pytest.mark.real_data
 @pytest.mark.parametrize("name", FIXTURES)
 def test_outputs_and_keys_equal_the_reference(shared: Path, name: str) -> None:
-    tensors = {key: value.float() for key, value in load_file(shared / "golden" / "mednext" / f"{name}.safetensors").items()}
+    tensors = {
+        key: value.float() for key, value in load_file(shared / "golden" / "mednext" / f"{name}.safetensors").items()
+    }
     state = {key.removeprefix("state/"): value for key, value in tensors.items() if key.startswith("state/")}
     network = MedNeXt(tensors["input"].shape[1], 3, deep_supervision=True, **FIXTURES[name]).eval()
     network.load_state_dict(state, strict=True)

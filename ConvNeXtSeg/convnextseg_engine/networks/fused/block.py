@@ -44,7 +44,7 @@ def fused_block(block: nn.Module, x: torch.Tensor) -> torch.Tensor:
 
 
 class _Block(torch.autograd.Function):
-    """Depthwise → norm → expand → GELU → compress, plus residual; samples one after the other (the norm is per sample)."""
+    """Depthwise → norm → expand → GELU → compress, plus residual; one sample after the other, as the norm is."""
 
     @staticmethod
     def forward(
@@ -82,12 +82,26 @@ class _Block(torch.autograd.Function):
         for index, (sample, g) in enumerate(zip(x.split(1), gradient.split(1), strict=True)):
             y, *statistics = saved[5 * index : 5 * index + 5]
             parts = bottleneck.backward(
-                as_rows(y), as_rows(g), bottleneck.Folded(*statistics), gamma, beta, _matrix(expand_w), _matrix(compress_w)
+                as_rows(y),
+                as_rows(g),
+                bottleneck.Folded(*statistics),
+                gamma,
+                beta,
+                _matrix(expand_w),
+                _matrix(compress_w),
             )
             dy = as_volume(parts.rows, y.shape[2:])
             d_sample = depthwise.input_gradient(dy, depth_w, kind, sample.shape)
             d_depth = depthwise.weight_gradient(sample, dy, kernel, kind)
-            tensors = [d_depth, parts.gamma, parts.beta, parts.expand, parts.expand_bias, parts.compress, parts.compress_bias]
+            tensors = [
+                d_depth,
+                parts.gamma,
+                parts.beta,
+                parts.expand,
+                parts.expand_bias,
+                parts.compress,
+                parts.compress_bias,
+            ]
             if kind == "same":
                 d_sample = d_sample + g
             else:

@@ -48,7 +48,7 @@ class Gradients:
 
 def fold(y: torch.Tensor, gamma: torch.Tensor, beta: torch.Tensor, eps: float, expand: torch.Tensor,
          expand_bias: torch.Tensor) -> Folded:  # fmt: skip
-    """Return the statistics of one sample ``y`` ``(1, C, D, H, W)`` and the folded expansion (``expand`` is ``(H, C)``)."""
+    """Return the statistics of a sample ``y`` ``(1, C, D, H, W)`` and the folded expansion; ``expand`` is ``(H, C)``."""
     mean, variance = torch.ops.aten.batch_norm_update_stats(y, None, None, 0.0)
     rstd = (variance + eps).rsqrt()
     return Folded(mean, rstd, (expand * (rstd * gamma)).t().contiguous(), torch.addmv(expand_bias, expand, beta))
@@ -56,7 +56,7 @@ def fold(y: torch.Tensor, gamma: torch.Tensor, beta: torch.Tensor, eps: float, e
 
 def forward(rows: torch.Tensor, folded: Folded, compress: torch.Tensor, compress_bias: torch.Tensor,
             residual: torch.Tensor | None) -> torch.Tensor:  # fmt: skip
-    """Return ``residual + GELU((rows − μ)·W2' + b2')·W3ᵀ + b3``, shape ``(V, C_out)``; ``compress`` is ``(C_out, H)``."""
+    """Return ``residual + GELU((rows − μ)·W2' + b2')·W3ᵀ + b3`` ``(V, C_out)``; ``compress`` is ``(C_out, H)``."""
     voxels, hidden = rows.shape[0], folded.weight.shape[1]
     result = rows.new_empty((voxels, compress.shape[0]))
     buffer = rows.new_empty((min(_CHUNK, voxels), hidden))

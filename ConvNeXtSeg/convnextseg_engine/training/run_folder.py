@@ -1,0 +1,90 @@
+"""The folder of one fine-tuning run: what was asked, how far it came, and its checkpoints.
+
+``run.json`` is written before the first step, so that a run that was killed can be found and resumed.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ..durable import write_json
+from ..errors import InputError
+from ..models.home import home_folder
+
+_RECORD = "run.json"
+OPEN_STATES = ("training", "stopped", "judging")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run was asked to do.
+
+    Attributes:
+        model: Name and version of the model it starts from.
+        cases: Absolute path of the case set.
+        recipe: The recipe, steps included.
+        case_hashes: Content hashes of the cases, by split, when the run began.
+        state: ``"training"``, ``"stopped"`` (by the user, keeping what there is), ``"judging"`` or ``"done"``.
+        version: The candidate's version once there is one.
+        started: UTC time in ISO 8601.
+    """
+
+    model: str
+    cases: str
+    recipe: dict[str, Any]
+    case_hashes: dict[str, list[str]]
+    state: str = "training"
+    version: str = ""
+    started: str = ""
+
+    def write(self, folder: Path) -> None:
+        """Write ``run.json``."""
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / _RECORD, asdict(self))
+
+    def moved_to(self, state: str, folder: Path, version: str = "") -> Run:
+        """Return the run in another state, and record it."""
+        moved = replace(self, state=state, version=version)
+        moved.write(folder)
+        return moved
+
+    @classmethod
+    def read(cls, folder: Path) -> Run:
+        """Read ``run.json``; raises :class:`InputError` if the folder holds no run."""
+        try:
+            return cls(**json.loads((folder / _RECORD).read_text(encoding="utf-8")))
+        except (OSError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{folder.name} is not the folder of a training run.",
+                reason=f"Its {_RECORD} cannot be read ({type(error).__name__}).",
+                remedy="Start the training again without resuming.",
+                code="no-run",
+            ) from error
+
+
+def runs_folder() -> Path:
+    """Return where runs lie."""
+    return home_folder() / "runs"
+
+
+def new_run_folder(model_name: str) -> Path:
+    """Return a folder for a new run; it does not exist yet."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
+    return runs_folder() / f"{model_name}-{stamp}"
+
+
+def unfinished_run(model: str, cases: Path) -> Path | None:
+    """Return the newest run of ``model`` (name@version) on the case set ``cases`` that has not ended, or None."""
+    found = []
+    for folder in runs_folder().glob("*/") if runs_folder().is_dir() else ():
+        try:
+            run = Run.read(folder)
+        except InputError:
+            continue
+        if run.state in OPEN_STATES and run.model == model and run.cases == str(Path(cases).absolute()):
+            found.append((run.started, folder))
+    return max(found)[1] if found else None

@@ -1,0 +1,188 @@
+"""Fine-tuning from a case set to a judged candidate in the store."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from convnextseg_engine.errors import InputError, RunCancelled
+from convnextseg_engine.labels.case_set import CaseSet
+from convnextseg_engine.models.folder import ModelFolder
+from convnextseg_engine.models.store import ModelStore
+from convnextseg_engine.models.weights import load_weights
+from convnextseg_engine.progress import Reporter
+from convnextseg_engine.synthetic.brain import synthetic_case
+from convnextseg_engine.training import finetune as room
+from convnextseg_engine.training.finetune import finetune
+from convnextseg_engine.training.recipe import Recipe
+from convnextseg_engine.training.run_folder import Run
+from convnextseg_engine.training.verdict import Outcome
+
+
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Proxies are full-size synthetic brains; one test below measures them, the others need not."""
+    monkeypatch.setattr("convnextseg_engine.training.judging._PROXIES", 0)
+
+
+def test_a_candidate_is_made_judged_promoted_and_rolled_back(
+    model: ModelFolder, case_set: CaseSet, recipe: Recipe, store: ModelStore, tmp_path: Path
+) -> None:
+    metrics = []
+    result = finetune(
+        model, case_set, recipe, store, run_folder=tmp_path / "run", reporter=Reporter(on_metrics=metrics.append)
+    )
+    assert result.version == "v2"
+    assert store.current("tiny") == "v1"
+    assert result.verdict.outcome is Outcome.TOO_FEW
+    assert {row.case for row in result.verdict.table} == {"case-3"}
+    assert [m["step"] for m in metrics if "learning_rate" in m] == list(range(1, 7))
+    assert any("validation_dice" in m for m in metrics)
+
+    candidate = store.open("tiny@v2")
+    before, after = load_weights(model.weights_path), load_weights(candidate.weights_path)
+    assert before.keys() == after.keys()
+    assert any(not before[key].equal(after[key]) for key in before)
+    seen = set(candidate.metadata.training_cases)
+    for case in case_set.cases("train") + case_set.cases("validation"):
+        assert {case.hash, *case.voxels.values()} <= seen
+    assert not seen & {case.hash for case in case_set.cases("test")}
+    assert candidate.metadata.lineage["base"] == {"name": "tiny", "version": "v1"}
+
+    store.promote("tiny", "v2", overruled=True, note="looked at the case")
+    assert store.current("tiny") == "v2"
+    assert store.rollback("tiny") == "v1"
+    assert [event.action for event in store.history("tiny")][-2:] == ["promote", "rollback"]
+    assert Run.read(tmp_path / "run").state == "done"
+
+
+def test_without_test_cases_the_verdict_says_that_nothing_was_judged(
+    model: ModelFolder, case_set: CaseSet, recipe: Recipe, store: ModelStore
+) -> None:
+    case_set.set_split("case-3", "train")
+    result = finetune(model, case_set, recipe.with_steps(1), store)
+    assert result.verdict.outcome is Outcome.TOO_FEW
+    assert not result.verdict.table
+
+
+def test_a_test_case_that_an_ancestor_learned_from_is_refused(
+    model: ModelFolder, case_set: CaseSet, recipe: Recipe, store: ModelStore
+) -> None:
+    finetune(model, case_set, recipe.with_steps(1), store)
+    case_set.set_split("case-0", "test")
+    with pytest.raises(InputError, match="case-0"):
+        finetune(store.open("tiny@v2"), case_set, recipe.with_steps(1), store)
+
+
+def test_forgetting_is_measured_on_a_guard_set_or_reported_as_not_measured(
+    model: ModelFolder, case_set: CaseSet, recipe: Recipe, store: ModelStore, tmp_path: Path
+) -> None:
+    guard = CaseSet.create(tmp_path / "guard", case_set.contract)
+    made = synthetic_case(55, size=(32, 36, 32), spacing=(4.5, 4.5, 4.5))
+    guard.add("elsewhere", made.study, made.mask, "test")
+    measured = finetune(model, case_set, recipe.with_steps(1), store, guard=guard.folder).verdict
+    assert measured.guard is not None
+    assert {change.case for change in measured.guard.changes} == {"elsewhere"}
+    unmeasured = finetune(model, case_set, recipe.with_steps(1), store).verdict
+    assert unmeasured.guard is None
+
+
+def test_no_training_case_and_other_labels_are_refused(
+    model: ModelFolder, case_set: CaseSet, recipe: Recipe, store: ModelStore, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="no case to learn"):
+        finetune(model, CaseSet.create(tmp_path / "empty", case_set.contract), recipe, store)
+    data = case_set.contract.to_dict()
+    data["labels"][0]["value"], data["labels"][1]["value"] = data["labels"][1]["value"], data["labels"][0]["value"]
+    swapped = type(case_set.contract).from_dict(data)
+    with pytest.raises(InputError, match="labels"):
+        finetune(model, CaseSet.create(tmp_path / "swapped", swapped), recipe, store)
+
+
+def test_stop_makes_a_candidate_of_what_there_is(
+    model: ModelFolder, case_set: CaseSet, recipe: Recipe, store: ModelStore
+) -> None:
+    reporter = Reporter()
+    reporter.on_metrics = lambda m: m["step"] >= 2 and reporter.stop_requested.set()
+    result = finetune(model, case_set, recipe, store, reporter=reporter)
+    assert store.open(f"tiny@{result.version}").metadata.lineage["steps"] == 2
+
+
+def test_a_cancelled_run_is_resumed_and_finished(
+    model: ModelFolder, case_set: CaseSet, recipe: Recipe, store: ModelStore
+) -> None:
+    reporter = Reporter()
+    reporter.on_metrics = lambda m: m["step"] >= 3 and reporter.cancelled.set()
+    with pytest.raises(RunCancelled):
+        finetune(model, case_set, recipe, store, reporter=reporter)
+    assert [info.version for info in store.versions("tiny")] == ["v1"]
+    steps = []
+    result = finetune(
+        model, case_set, recipe, store, resume=True, reporter=Reporter(on_metrics=lambda m: steps.append(m["step"]))
+    )
+    assert result.version == "v2"
+    assert min(steps) == 4
+    with pytest.raises(InputError, match="no interrupted training"):
+        finetune(model, case_set, recipe, store, resume=True)
+
+
+def test_a_run_on_changed_cases_is_not_resumed(
+    model: ModelFolder, case_set: CaseSet, recipe: Recipe, store: ModelStore
+) -> None:
+    reporter = Reporter()
+    reporter.on_metrics = lambda _: reporter.cancelled.set()
+    with pytest.raises(RunCancelled):
+        finetune(model, case_set, recipe, store, reporter=reporter)
+    made = synthetic_case(56, size=(32, 36, 32), spacing=(4.5, 4.5, 4.5))
+    case_set.add("late", made.study, made.mask, "train")
+    with pytest.raises(InputError, match="changed"):
+        finetune(model, case_set, recipe, store, resume=True)
+
+
+_CHILD = """
+import sys
+from pathlib import Path
+from dataclasses import replace
+from convnextseg_engine.labels.case_set import CaseSet
+from convnextseg_engine.models.store import ModelStore
+from convnextseg_engine.progress import Reporter
+from convnextseg_engine.training import judging
+from convnextseg_engine.training.finetune import finetune
+from convnextseg_engine.training.recipe import Recipe
+import json
+home, cases, recipe = sys.argv[1:]
+judging._PROXIES = 0
+store = ModelStore(Path(home), bundled=Path(home) / "nothing-bundled")
+finetune(store.open("tiny"), CaseSet.open(Path(cases)), Recipe.from_dict(json.loads(recipe)), store,
+         reporter=Reporter(on_metrics=lambda m: print(m["step"], flush=True)))
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL; TerminateProcess is covered by the worker's tests")
+def test_a_run_that_was_killed_resumes_from_its_checkpoint(
+    model: ModelFolder, case_set: CaseSet, recipe: Recipe, store: ModelStore, tmp_path: Path, private_home: Path
+) -> None:
+    long = recipe.with_steps(400)
+    child = subprocess.Popen(
+        [sys.executable, "-c", _CHILD, str(tmp_path / "home"), str(case_set.folder), json.dumps(long.to_dict())],
+        stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(Path(room.__file__).parents[2])}, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    for line in child.stdout:
+        if int(line) >= 7 or time.monotonic() > deadline:
+            break
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    steps = []
+    reporter = Reporter()
+    reporter.on_metrics = lambda m: (steps.append(m["step"]), len(steps) >= 2 and reporter.stop_requested.set())
+    result = finetune(model, case_set, long, store, resume=True, reporter=reporter)
+    assert result.version == "v2"
+    assert min(steps) >= 6

@@ -1,0 +1,61 @@
+"""Recipes: what ships is readable, what is wrong is refused in words."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from convnextseg_engine.errors import InputError
+from convnextseg_engine.training.loop import learning_rate_factor
+from convnextseg_engine.training.recipe import Recipe, read_recipe, recipe_names
+
+
+def test_every_shipped_recipe_reads_back_as_itself() -> None:
+    assert "adapt" in recipe_names()
+    for name in recipe_names():
+        recipe = read_recipe(name)
+        assert recipe.name == name
+        assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
+
+
+def test_an_unknown_name_lists_the_known_ones() -> None:
+    with pytest.raises(InputError, match="adapt"):
+        read_recipe("miracle")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"steps": 0}, "at least 1"),
+        ({"patch": [40, 48, 48]}, "divisible by 16"),
+        ({"patch": [16, 32, 32]}, "at least 32"),
+        ({"learning_rat": 1}, "learning_rat"),
+        ({"augmentation": {}}, "flip"),
+    ],
+)
+def test_a_wrong_entry_is_named(tmp_path: Path, change: dict, words: str) -> None:
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps(read_recipe("adapt").to_dict() | change))
+    with pytest.raises(InputError, match=words):
+        read_recipe(path)
+
+
+def test_broken_json_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine.json").write_text("{")
+    with pytest.raises(InputError, match="JSON"):
+        read_recipe(tmp_path / "mine.json")
+
+
+def test_the_rate_warms_up_and_falls_to_nearly_nothing() -> None:
+    recipe = read_recipe("adapt")
+    factors = [learning_rate_factor(step, recipe) for step in range(recipe.steps)]
+    assert factors[0] == pytest.approx(1 / recipe.warmup_steps)
+    assert max(factors) == pytest.approx(1.0)
+    assert factors[-1] < 0.02
+    assert factors[recipe.warmup_steps :] == sorted(factors[recipe.warmup_steps :], reverse=True)
+
+
+def test_fewer_steps_shrink_the_warm_up() -> None:
+    assert read_recipe("adapt").with_steps(10).warmup_steps == 1
