@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 from collections.abc import Sequence
 
+from ..errors import ConvNeXtSegError
+
 
 def reason_of_end(exit_status: int | None, log: Sequence[str] = ()) -> str:
     """Return one or two sentences for the *reason* of an error.
@@ -25,6 +27,16 @@ def reason_of_end(exit_status: int | None, log: Sequence[str] = ()) -> str:
         sentence = f"It exited with status {exit_status}."
     last = next((line.strip() for line in reversed(log) if line.strip()), "")
     return f"{sentence} The last line of its log: {last[:300]}" if last else sentence
+
+
+def not_started(reason: str) -> ConvNeXtSegError:
+    """Return the error of a worker that never said hello."""
+    return ConvNeXtSegError(
+        "The worker process did not start.",
+        reason=reason,
+        remedy="Run the check of requirements (System section, or “convnextseg doctor”), then try again.",
+        code="worker-not-started",
+    )
 
 
 def _signal_number(exit_status: int | None) -> int | None:

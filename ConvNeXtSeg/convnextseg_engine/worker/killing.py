@@ -15,8 +15,6 @@ import time
 
 from .identity import ProcessIdentity, group_members, identify, is_running
 
-_POLL_S = 0.02
-
 
 def ask_to_end(process: ProcessIdentity) -> None:
     """Ask the process to exit (SIGTERM); it may take its time. Windows has no such question: nothing happens there."""
@@ -66,13 +64,13 @@ def end(process: ProcessIdentity, grace_s: float = 0.0, timeout_s: float = 5.0) 
     return wait_until_gone(process, timeout_s)
 
 
-def wait_until_gone(process: ProcessIdentity, timeout_s: float) -> bool:
-    """Wait until the process has ended; say whether it did within ``timeout_s`` seconds."""
+def wait_until_gone(process: ProcessIdentity, timeout_s: float, poll_s: float = 0.02) -> bool:
+    """Wait until the process has ended, looking every ``poll_s`` seconds; say whether it did within ``timeout_s``."""
     deadline = time.monotonic() + timeout_s
     while is_running(process):
         if time.monotonic() >= deadline:
             return False
-        time.sleep(_POLL_S)
+        time.sleep(poll_s)
     return True
 
 

@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..errors import RunCancelled
-from .endings import reason_of_end
-from .identity import ProcessIdentity, identify, is_running
+from .endings import not_started, reason_of_end
+from .identity import ProcessIdentity, identify
 from .killing import end_now, wait_until_gone
 from .messages import Broken, Event, Failure, Hello, Metrics, Noise, Progress, Result
 from .session import WorkerSession
@@ -23,6 +23,7 @@ from .session import WorkerSession
 _START_TIMEOUT_S = 60.0
 # A process that was killed is gone within milliseconds unless it hangs in a system call.
 _KILL_TIMEOUT_S = 5.0
+_WATCH_INTERVAL_S = 0.25
 
 
 class WorkerProcess:
@@ -40,20 +41,10 @@ class WorkerProcess:
         self._greeted = threading.Event()
         self._ended = threading.Event()
         self._identity: ProcessIdentity | None = None
-        # A session of its own: Ctrl-C in a terminal is for the program, which then cancels in an orderly way.
-        self._popen = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            env=dict(environment),
-            start_new_session=sys.platform != "win32",
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-        )
+        self._popen = _start(command, environment)
         self._threads = [
             threading.Thread(target=target, name=f"worker-{target.__name__.strip('_')}", daemon=True)
-            for target in (self._listen, self._keep_log)
+            for target in (self._listen, self._keep_log, self._watch)
         ]
         for thread in self._threads:
             thread.start()
@@ -183,9 +174,13 @@ class WorkerProcess:
         with self._lock:
             self._ended.set()
             self._dispatch(self._session.ended(reason_of_end(status, self._log)))
-        # What a crashed worker has left in its group ends here. One that still runs has lost its launcher and with it
-        # its input; it leaves by itself, and a training writes its checkpoint first.
-        if self._identity is not None and not is_running(self._identity):
+
+    def _watch(self) -> None:
+        """End what a worker has left in its group when it is gone, so that nothing keeps its pipes open any longer."""
+        self._greeted.wait()
+        if self._identity is not None:
+            while not wait_until_gone(self._identity, 1.0, poll_s=_WATCH_INTERVAL_S):
+                continue
             end_now(self._identity)
 
     def _keep_log(self) -> None:
@@ -214,3 +209,20 @@ class WorkerProcess:
                     view = view[self._popen.stdin.write(view) :]
         except (OSError, ValueError):  # gone or closed: the listening thread tells the callers
             return
+
+
+def _start(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    try:
+        # A session of its own: Ctrl-C in a terminal is for the program, which then cancels in an orderly way.
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            env=dict(environment),
+            start_new_session=sys.platform != "win32",
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+    except OSError as error:
+        raise not_started(f"{command[0]}: {error.strerror or error}.") from error

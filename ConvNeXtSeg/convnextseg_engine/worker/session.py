@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import ConvNeXtSegError, RunCancelled
+from .endings import not_started
 from .lines import BadLine, LineReader, encode
 from .messages import (
     Broken,
@@ -112,10 +113,7 @@ class WorkerSession:
         self.over = True
         events: list[Event] = [Noise(bad.why, bad.text) for bad in self._reader.finish()]
         if self.hello is None and self.broken is None:
-            self.broken = ConvNeXtSegError(
-                "The worker process did not start.", reason=reason, code="worker-not-started",
-                remedy="Run the check of requirements (System section, or “convnextseg doctor”), then try again.",
-            )  # fmt: skip
+            self.broken = not_started(reason)
             events.append(Broken(self.broken))
         for request_id, pending in list(self.pending.items()):
             events.append(Failure(request_id, self._loss(pending, reason, remedy), ""))
