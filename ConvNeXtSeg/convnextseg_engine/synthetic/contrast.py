@@ -1,8 +1,10 @@
 """What the tissues look like on T1, T1c, T2 and FLAIR, and what a scanner adds to it.
 
-The tables hold mean z-scores over the brain. Their ranges are those measured on the 8 training cases of BraTS 2021
-in the shared split (Baid et al. 2021, arXiv:2107.02314) after ``images.intensity.zscore_foreground`` at 1.5 mm, per
-expert label, and for healthy tissue by intensity class; docs/synthetic-brains.md shows both side by side.
+The tables hold signals in units of the deviation within a brain, around its mean. They were set so that the z-scores
+of the finished images (``images.intensity.zscore_foreground``) cover those of the 8 training cases of BraTS 2021 in the
+shared split (Baid et al. 2021, arXiv:2107.02314), per expert label, and per intensity class in healthy tissue; noise,
+blur and the share of each tissue move them a little. docs/synthetic-brains.md shows both side by side, and a test holds
+the generator to it.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from .chance import Chance
 
 CHANNELS = ("T1", "T1c", "T2", "FLAIR")
 
-# Lowest and highest mean z-score of a case, in the order of CHANNELS.
+# Lowest and highest mean of a case, in the order of CHANNELS.
 _TISSUE_Z = {
     Tissue.CSF: ((-1.90, -1.40), (-2.10, -0.90), (2.60, 4.40), (-2.10, -0.70)),
     Tissue.GREY: ((-0.15, 0.10), (-0.20, 0.20), (-0.20, 0.10), (-0.15, 0.25)),
@@ -24,12 +26,12 @@ _TISSUE_Z = {
     Tissue.AGED_WHITE: ((0.40, 0.90), (0.10, 0.60), (0.10, 0.90), (0.60, 1.50)),
 }
 _LABEL_Z = {
-    "core": ((-0.55, 0.65), (-0.75, 0.60), (0.25, 3.60), (-0.10, 2.50)),
-    "edema": ((0.05, 0.66), (-0.35, 0.55), (0.40, 1.50), (0.75, 1.90)),
-    "enhancing": ((-0.10, 0.72), (1.00, 3.20), (0.70, 1.80), (0.30, 2.10)),
+    "core": ((-0.55, 0.65), (-0.75, 0.60), (-0.10, 4.80), (-0.60, 2.50)),
+    "edema": ((0.05, 0.66), (-0.35, 0.55), (0.40, 1.60), (0.65, 1.65)),
+    "enhancing": ((-0.10, 0.72), (1.00, 3.80), (0.60, 1.60), (0.10, 1.80)),
 }
 # Deviation of the z-score within a label of one case. Measured on the expert labels it is 0.2–0.7 in the core, 0.4–0.8
-# in the oedema and 0.3–1.0 in the enhancing rim; noise, bias field, blurred borders and the fading of the oedema, which
+# in the oedema and 0.3–1.0 in the enhancing rim; noise, bias field and blurred borders, which
 # are modelled apart, already make about half of that.
 _TEXTURE_Z = {"core": (0.10, 0.40), "edema": (0.12, 0.40), "enhancing": (0.20, 0.70), "healthy": (0.03, 0.12)}
 # Deviation ÷ mean of the raw intensities within the brain, per channel, measured likewise.
@@ -73,7 +75,7 @@ def _sequence(chance, channel, tissue, labels, fluid, cell_voxels) -> np.ndarray
         mean = chance.between(low, high)
         if name == "core":
             wetter = low + (high - low) * (fluid if channel >= 2 else 1 - fluid)
-            mean = 0.35 * mean + 0.65 * wetter
+            mean = 0.2 * mean + 0.8 * wetter
         z[inside] = mean
         amount[inside] = chance.between(*_TEXTURE_Z[name])
     z = z + texture * amount
