@@ -11,6 +11,8 @@ import SimpleITK as sitk
 import slicer
 from convnextseg_engine.images.files import read_image
 from convnextseg_engine.images.grid import Grid
+from convnextseg_engine.images.prepare import InputSpec, prepare
+from convnextseg_engine.images.study import Study
 from convnextseg_engine.labels.seg_nrrd import write_seg_nrrd
 from ConvNeXtSegLib.scene.segmentation import place_result
 from ConvNeXtSegLib.scene.volumes import read_volume
@@ -83,3 +85,18 @@ def load_volume(scene, path: Path):
     node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "loaded")
     assert storage.ReadData(node)
     return node
+
+
+@pytest.mark.parametrize("reference", ["T1c", "T2"])
+def test_the_network_is_given_the_same_numbers_from_files_and_from_the_scene(scene, shared_data, reference):
+    """Panel and command line must give the same mask, voxel for voxel; T2 is left-handed, all grids are oblique."""
+    files = {"T1": "t1", "T1c": "t1ce", "T2": "t2", "FLAIR": "flair"}
+    paths = {name: shared_data / _OBLIQUE / f"{stem}.nii.gz" for name, stem in files.items()}
+    volumes = {name: read_volume(load_volume(scene, path)) for name, path in paths.items()}
+    spec = InputSpec(tuple(files), (3.0, 3.0, 3.0))
+    from_files = prepare(Study({name: read_image(path) for name, path in paths.items()}, reference), spec)
+    from_scene = prepare(
+        Study({name: v.handle.world_grid.image(v.array) for name, v in volumes.items()}, reference), spec
+    )
+    assert from_files.grid == from_scene.grid
+    assert np.array_equal(from_files.array, from_scene.array)

@@ -11,6 +11,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import InputError
+from .canonical import canonical, canonical_grid
 from .grid import Grid
 from .intensity import zscore_foreground
 from .resample import anatomical_grid, cropped_grid, resample
@@ -65,8 +66,9 @@ def prepare(study: Study, spec: InputSpec) -> PreparedInput:
             remedy="Assign at least one volume to one of the model's channels.",
             code="no-known-channel",
         )
-    whole = anatomical_grid(study.reference_grid, spec.spacing)
-    arrays = {name: sitk.GetArrayFromImage(resample(_finite(study.channels[name]), whole)) for name in present}
+    whole = anatomical_grid(canonical_grid(study.channels[study.reference]), spec.spacing)
+    images = {name: _finite(canonical(study.channels[name])) for name in present}
+    arrays = {name: sitk.GetArrayFromImage(resample(image, whole)) for name, image in images.items()}
     start, size = _foreground_box(list(arrays.values()), spec)
     _check_overlap(arrays, study.reference)
     k, j, i = (slice(a, a + n) for a, n in zip(reversed(start), reversed(size), strict=True))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import ConvNeXtSegError, ResourceError
+from ..images.canonical import canonical_grid, is_left_handed
 from ..images.grid import Grid
 from ..images.prepare import PreparedInput, prepare, restore
 from ..images.study import Study
@@ -88,19 +89,22 @@ def _segment(study: Study, loaded: LoadedModel, reporter: Reporter, keep_probabi
     clock.lap("prepare")
     inside, backend, plan, refusals = _predict(prepared, loaded, reporter.part(0.1, 0.92))
     clock.lap("predict")
-    target = study.reference_grid
+    reference = study.channels[study.reference]
+    target = canonical_grid(reference)
     back = reporter.part(0.92, 1.0)
     probabilities = np.zeros((len(contract.regions), *target.shape), dtype=np.float32)
     for index, region in enumerate(contract.regions):
         back.progress("restore", index / len(contract.regions), f"{region.name} onto the grid of {study.reference}")
         probabilities[index] = restore(inside[index], prepared.grid, target)
     mask = labels_from_regions(probabilities, contract)
+    if is_left_handed(reference):  # back to the order in which the user's file has its slices
+        mask, probabilities = np.ascontiguousarray(mask[::-1]), np.ascontiguousarray(probabilities[:, ::-1])
     clock.lap("restore")
     back.progress("restore", 1.0, "done")
     missing = tuple(name for name in loaded.input_spec.channels if name not in prepared.present)
     return Segmentation(
         mask=mask,
-        grid=target,
+        grid=study.reference_grid,
         contract=contract,
         probabilities=probabilities if keep_probabilities else None,
         volumes_ml=volumes_ml(mask, target, contract),
