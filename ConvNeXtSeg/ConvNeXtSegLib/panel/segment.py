@@ -43,6 +43,7 @@ class SegmentSection(Section):
         self._run: SegmentationRun | None = None
         self._run_model: ModelFolder | None = None
         self._starting_s: float | None = None
+        self._failed = False
         ui = self.ui
         self.channels = ChannelSelectors(
             ui.channelsWidget, ui.referenceSelector, collaborators.parameters, self._after_choice
@@ -61,6 +62,11 @@ class SegmentSection(Section):
     def running(self) -> bool:
         """Whether a run is going on."""
         return self._run is not None
+
+    @property
+    def failed(self) -> bool:
+        """Whether the last run ended without a result."""
+        return self._failed
 
     @property
     def model_spec(self) -> str:
@@ -110,7 +116,7 @@ class SegmentSection(Section):
         except Exception as error:
             self.messages.show_error(describe(error))
             return
-        self._run = run
+        self._run, self._failed = run, False
         self._show_running()
         run.start()
 
@@ -189,7 +195,7 @@ class SegmentSection(Section):
         self._on_result(node)
 
     def _on_error(self, error: ConvNeXtSegError, details: str) -> None:
-        self._run = None
+        self._run, self._failed = None, True
         if not isinstance(error, RunCancelled):
             self._show_idle("")
             self.messages.show_error(error, details)

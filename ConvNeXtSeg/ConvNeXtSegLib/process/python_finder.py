@@ -60,7 +60,7 @@ def slicer_python() -> Path:
 
 
 def chosen_python(path: str) -> Path:
-    """Return the Python at ``path``, or Slicer's own if ``path`` is empty; raises :class:`InputError` if it is not there."""
+    """Return the Python at ``path``, Slicer's own if ``path`` is empty; raises :class:`InputError` if it is missing."""
     if not path:
         return slicer_python()
     if Path(path).is_file() and os.access(path, os.X_OK):

@@ -103,7 +103,7 @@ class WorkerProcess:
             self._process.kill()
 
     def close(self, wait_s: float = 3.0) -> None:
-        """End the worker for good, giving it ``wait_s`` seconds to write a checkpoint; nobody is called back any more."""
+        """End the worker, giving it ``wait_s`` seconds to write a checkpoint; nobody is called back any more."""
         process, self._process = self._process, None
         self._waiting.clear()
         self._sent.clear()

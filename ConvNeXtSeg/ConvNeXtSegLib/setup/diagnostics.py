@@ -1,4 +1,4 @@
-"""A text for a question in the forum: versions, devices, the workers' last messages; nothing about images or patients."""
+"""A text for a question in the forum: versions, devices, the workers' last messages; nothing about patients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person has set under *System*; kept in Slicer's settings, because it belongs to the computer and not to a scene."""
+"""What a person has set for this computer; kept in Slicer's settings, not in the scene."""
 
 from __future__ import annotations
 

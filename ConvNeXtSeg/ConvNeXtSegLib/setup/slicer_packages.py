@@ -53,8 +53,8 @@ def _install_torch(version: str) -> None:
             _("The PyTorch extension is not installed."),
             reason=_("It installs the variant of PyTorch that fits this computer and its graphics card."),
             remedy=_(
-                "Install the extension “PyTorch” in the Extensions Manager, restart Slicer, and click again; or choose a"
-                " package folder below."
+                "Install the extension “PyTorch” in the Extensions Manager, restart Slicer, and click again; or choose"
+                " a package folder below."
             ),
             code="no-pytorch-extension",
         ) from None
@@ -85,8 +85,8 @@ def _failed(reason: str) -> ConvNeXtSegError:
         _("The requirements could not be installed."),
         reason=reason,
         remedy=_(
-            "Check the network connection and try again. On a computer without internet, or if Slicer's folder cannot be"
-            " written, choose a package folder below."
+            "Check the network connection and try again. On a computer without internet, or if Slicer's folder cannot"
+            " be written, choose a package folder below."
         ),
         code="install-failed",
     )
