@@ -46,14 +46,15 @@ class TrainingCharts:
         if _STEP not in metrics:
             return
         step = float(metrics[_STEP])
-        # A resumed training repeats the steps since its last checkpoint: what comes now is what counts.
-        self._loss = [point for point in self._loss if point[0] < step]
-        self._dice = [point for point in self._dice if point[0] < step]
+        # A resumed training repeats the steps since its last checkpoint: what comes now is what counts. Loss and Dice of
+        # one step may come in two events.
+        self._loss = [point for point in self._loss if point[0] <= step]
+        self._dice = [point for point in self._dice if point[0] <= step]
         if metrics.get(_LOSS) is not None:
-            self._loss.append((step, float(metrics[_LOSS])))
+            self._loss = [point for point in self._loss if point[0] < step] + [(step, float(metrics[_LOSS]))]
         if metrics.get("validation_dice"):
             scores = {region: np.nan if v is None else float(v) for region, v in metrics["validation_dice"].items()}
-            self._dice.append((step, scores))
+            self._dice = [point for point in self._dice if point[0] < step] + [(step, scores)]
         if not self._scene.IsClosing():
             self._draw()
 

@@ -104,6 +104,13 @@ def test_a_resumed_training_replaces_the_steps_it_repeats(scene, charts):
     assert curves(scene) == {"loss": ([10, 20], [1.0, 0.5]), "Dice whole tumour": ([10, 20], [0.3, 0.4])}
 
 
+def test_loss_and_dice_of_one_step_may_come_in_two_events(scene, charts):
+    charts.append({"step": 10, "loss": 1.0})
+    charts.append({"step": 10, "validation_dice": {"whole tumour": 0.3}})
+    charts.append({"step": 11, "loss": 0.9})
+    assert curves(scene) == {"loss": ([10, 11], [1.0, 0.9]), "Dice whole tumour": ([10], [0.3])}
+
+
 def test_an_event_that_is_no_point_of_a_curve_draws_nothing(scene, charts, shown):
     charts.append({"epoch_seconds": 3})
     assert shown == []
