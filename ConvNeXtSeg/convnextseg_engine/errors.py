@@ -7,6 +7,11 @@ status; the worker sends ``to_dict()`` to the panel. A traceback is never the me
 
 from __future__ import annotations
 
+import errno
+
+# A full, write-protected, forbidden or broken disk is for the user to mend; every other OSError is a bug of ours.
+_DISK_REFUSALS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO}
+
 
 class ConvNeXtSegError(Exception):
     """Base of all errors with a message for the user.
@@ -78,6 +83,13 @@ def describe(error: BaseException) -> ConvNeXtSegError:
             reason=str(error).splitlines()[0] if str(error) else "",
             remedy="Close other programs, or choose the CPU as device, and try again.",
             code="out-of-memory",
+        )
+    if isinstance(error, OSError) and error.errno in _DISK_REFUSALS:
+        return InputError(
+            "The system refused to write." if error.errno != errno.EIO else "The disk reported an error.",
+            reason=f"{error.strerror}: {error.filename}." if error.filename else f"{error.strerror}.",
+            remedy="Free some space, or choose a folder in which you may write, and try again.",
+            code="disk",
         )
     first_line = str(error).splitlines()[0] if str(error) else ""
     return ConvNeXtSegError(

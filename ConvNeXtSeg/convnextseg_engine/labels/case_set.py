@@ -126,8 +126,7 @@ class CaseSet:
             with self._locked():
                 self._check_free(case_id, replace)
                 self._check_leak(case_id, voxels, split)
-                self._set_aside(case_id)
-                place_folder(temporary, self.folder / "cases" / case_id)
+                self._put_in_place(temporary)
         finally:
             shutil.rmtree(temporary.parent, ignore_errors=True)
         return self.case(case_id)
@@ -161,12 +160,20 @@ class CaseSet:
                     code="exists",
                 )  # fmt: skip
 
-    def _set_aside(self, case_id: str) -> None:
-        present = self.folder / "cases" / case_id
-        if present.exists():
-            stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
-            (self.folder / "replaced").mkdir(exist_ok=True)
-            present.rename(self.folder / "replaced" / f"{case_id}-{stamp}")
+    def _put_in_place(self, written: Path) -> None:
+        """Move a written case to its place; one that lies there goes to ``replaced/``, and back if the move fails."""
+        place = self.folder / "cases" / written.name
+        if not place.exists():
+            return place_folder(written, place)
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
+        aside = self.folder / "replaced" / f"{written.name}-{stamp}"
+        aside.parent.mkdir(exist_ok=True)
+        place.rename(aside)
+        try:
+            return place_folder(written, place)
+        except BaseException:
+            aside.rename(place)
+            raise
 
     def _check_mask(self, study: Study, mask: np.ndarray) -> None:
         grid = study.reference_grid
