@@ -46,8 +46,8 @@ class TrainingCharts:
         if _STEP not in metrics:
             return
         step = float(metrics[_STEP])
-        # A resumed training repeats the steps since its last checkpoint: what comes now is what counts. Loss and Dice of
-        # one step may come in two events.
+        # A resumed training repeats the steps since its last checkpoint: what comes now is what counts. Loss and Dice
+        # of one step may come in two events.
         self._loss = [point for point in self._loss if point[0] <= step]
         self._dice = [point for point in self._dice if point[0] <= step]
         if metrics.get(_LOSS) is not None:
