@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from importlib import resources
 from pathlib import Path
@@ -22,6 +23,11 @@ _FILES = {"T1": "t1", "T1c": "t1ce", "T2": "t2", "FLAIR": "flair"}
 def shared_folder() -> Path:
     """Return the folder of shared material (``CONVNEXTSEG_SHARED``, or beside the checkout)."""
     return Path(os.environ.get("CONVNEXTSEG_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+
+
+def brats_split(split: str) -> list[str]:
+    """Return the names of the BraTS 2021 cases in a split."""
+    return json.loads((shared_folder() / "data" / "splits.json").read_text(encoding="utf-8"))["brats2021"][split]
 
 
 def contract() -> LabelContract:

@@ -33,8 +33,14 @@ class TrainingState:
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
+# A run may go on for longer than first planned, or be checked more often, without becoming another run.
+_MAY_CHANGE = ("name", "description", "steps", "warmup_steps", "validate_every", "checkpoint_every")
+
+
 def _fingerprint(recipe: Recipe) -> str:
-    return hashlib.sha256(json.dumps(recipe.to_dict(), sort_keys=True).encode()).hexdigest()
+    """Return a digest of what decides samples and optimiser."""
+    decisive = {key: value for key, value in recipe.to_dict().items() if key not in _MAY_CHANGE}
+    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
 
 def write_checkpoint(
@@ -84,8 +90,8 @@ def read_checkpoint(
     if data["recipe"] != _fingerprint(recipe):
         raise InputError(
             "The interrupted training cannot be resumed with these settings.",
-            reason="It was started with another recipe or another number of steps.",
-            remedy="Resume it with the same recipe and steps, or start a new training.",
+            reason="It was started with another recipe.",
+            remedy="Resume it with the same recipe, or start a new training.",
             code="other-recipe",
         )
     network.load_state_dict(data["network"])

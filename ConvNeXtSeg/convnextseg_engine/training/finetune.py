@@ -63,10 +63,10 @@ def finetune(
     Args:
         model: The model to start from.
         case_set: Corrected cases; its labels must be the model's.
-        recipe: How to train.
+        recipe: How to train; a resumed run goes on with the recipe it began with, which must have this name.
         store: Where the candidate goes.
         run_folder: Folder of this run; a new one in the user's ConvNeXtSeg folder by default.
-        steps: Other number of steps than the recipe's.
+        steps: Other number of steps than the recipe's (than the run's, when it is resumed).
         resume: Continue the newest unfinished run of this model on this set, or the one in ``run_folder``.
         guard: A case set on which forgetting is measured.
         device: ``"auto"``, ``"cpu"``, ``"cuda:0"``, ``"mps"``.
@@ -80,7 +80,6 @@ def finetune(
     _check_labels(model.contract, case_set)
     if model.metadata.name not in store.names():
         store.install(model.path)  # a candidate needs its base beside it, to be judged against and to roll back to
-    recipe = recipe.with_steps(steps)
     cases = {split: case_set.cases(split) for split in ("train", "validation")}
     if not cases["train"]:
         raise InputError(
@@ -89,7 +88,8 @@ def finetune(
             remedy="Export a corrected label into the case set first.",
             code="no-training-cases",
         )
-    folder, run = _run(model, case_set, recipe, cases, run_folder, resume)
+    folder, run = _run(model, case_set, recipe.with_steps(steps), cases, run_folder, resume)
+    recipe = Recipe.from_dict(run.recipe).with_steps(steps)
     if run.state == "stopped":
         reporter.stop_requested.set()
     where = choose_device(device).name
@@ -133,6 +133,13 @@ def _run(
                 reason="The cases have changed since it began.",
                 remedy="Start a new training, so that all of it sees the same cases.",
                 code="cases-changed",
+            )
+        if run.recipe["name"] != recipe.name:
+            raise InputError(
+                f"The interrupted training was started with the recipe “{run.recipe['name']}”, not “{recipe.name}”.",
+                reason="A training goes on as it began.",
+                remedy="Resume it with its own recipe, or start a new training.",
+                code="other-recipe",
             )
         return folder, run
     folder = folder or new_run_folder(model.metadata.name)

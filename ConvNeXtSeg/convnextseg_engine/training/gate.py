@@ -7,7 +7,7 @@ that were used neither for training nor for stopping; docs/gate.md explains it f
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
@@ -78,6 +78,21 @@ def judge(
         table=_table(candidate, pairs[0][2], pairs[-1][2]),
         independence_checked=used_hashes is not None,
     )
+
+
+def not_judged(model: Mapping[str, str], guard: GuardReport | None = None, margin: float = 0.02) -> Verdict:
+    """Return the verdict on a candidate for which there is no judging case at all: too few cases, a person decides.
+
+    Args:
+        model: At least ``name`` and ``version`` of the candidate.
+        guard: What guard cases say; a hard stop on a real one stops here too.
+        margin: As for :func:`judge`; decides whether the guard cases show forgetting.
+    """
+    stopped = guard is not None and not guard.proxy and bool(guard.stops)
+    return Verdict(
+        outcome=Outcome.HARD_STOP if stopped else Outcome.TOO_FEW, action=Action.DECIDE, candidate=dict(model),
+        margin=margin, comparisons=(), stops=(), guard=guard, table=(), independence_checked=True,
+    )  # fmt: skip
 
 
 def _outcome(comparisons: list[Comparison], stopped: bool) -> Outcome:

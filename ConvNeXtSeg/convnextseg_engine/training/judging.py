@@ -12,7 +12,7 @@ from ..models.folder import ModelFolder
 from ..models.store import ModelStore
 from ..progress import Reporter
 from .evaluate import JudgedCase, evaluate
-from .gate import judge
+from .gate import judge, not_judged
 from .guard import GuardReport, guard_report, proxy_cases
 from .scores import Evaluation
 from .synthetic_source import suits_synthetic
@@ -57,9 +57,9 @@ def judge_candidate(
         scores[path, what] = evaluate(loaded[path], items, part)
     trio = (candidate.path, current.path, first.path)
     report: GuardReport | None = guard_report(kind, *(scores[path, "guard"] for path in trio)) if guards else None
-    empty = {path: Evaluation.empty(loaded[path]) for path in trio} if not cases else {}
-    judged = [scores[path, "test"] if cases else empty[path] for path in trio]
-    return judge(*judged, guard=report, used_hashes=candidate.metadata.training_cases)
+    if not cases:
+        return not_judged({"name": name, "version": candidate.metadata.version}, report)
+    return judge(*(scores[path, "test"] for path in trio), guard=report, used_hashes=candidate.metadata.training_cases)
 
 
 def _refuse_seen_images(candidate: ModelFolder, cases: Sequence) -> None:

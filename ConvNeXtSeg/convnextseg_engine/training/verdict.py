@@ -70,7 +70,8 @@ class Verdict:
         action: What it recommends.
         candidate: Name and version of the candidate's model.
         margin: Loss of mean Dice that would still count as equal.
-        comparisons: Against the current version, then against the first one unless it is the current one.
+        comparisons: Against the current version, then against the first one unless it is the current one; empty without
+            any judging case.
         stops: Hard stops on the judging cases.
         guard: What guard cases say, or None: forgetting was not measured.
         table: Per case: the mean over regions, then each region and label.
@@ -90,7 +91,7 @@ class Verdict:
     @property
     def cases(self) -> int:
         """Number of judging cases."""
-        return len(self.comparisons[0].differences)
+        return len(self.comparisons[0].differences) if self.comparisons else 0
 
     def text(self) -> str:
         """Return the verdict for a reader: what came out, why, what to do, and the table of cases."""

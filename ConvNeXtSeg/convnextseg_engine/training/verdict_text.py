@@ -20,13 +20,14 @@ def verdict_text(verdict: Verdict) -> str:
     ]
     if not verdict.independence_checked:
         parts.append("Note: It was not checked whether these cases were used for training or for stopping.")
-    return "\n".join([*parts, "", case_table(verdict)])
+    return "\n".join([*parts, "", case_table(verdict)] if verdict.table else parts)
 
 
 def power_sentence(verdict: Verdict) -> str:
     """Say what the test against the current version could have noticed."""
-    current, n = verdict.comparisons[0], verdict.cases
-    if current.test == "none":
+    n = verdict.cases
+    current = verdict.comparisons[0] if verdict.comparisons else None
+    if current is None or current.test == "none":
         return (
             f"Nothing: with {_cases(n)} there is no test. At least {FEWEST_FOR_TEST} are needed, "
             "10 or more for a test that notices small losses."
@@ -108,6 +109,8 @@ def _result(verdict: Verdict) -> str:
 
 def _why(verdict: Verdict) -> str:
     reasons = [_comparison(comparison, verdict.margin) for comparison in verdict.comparisons]
+    if not verdict.comparisons:
+        reasons.append("The case set has no case in the split “test”, so nothing was compared.")
     if len(verdict.comparisons) == 1:
         reasons.append("The current version is also the first one.")
     if verdict.stops:

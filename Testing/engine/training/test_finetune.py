@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -124,11 +125,19 @@ def test_a_cancelled_run_is_resumed_and_finished(
         finetune(model, case_set, recipe, store, reporter=reporter)
     assert [info.version for info in store.versions("tiny")] == ["v1"]
     steps = []
+    with pytest.raises(InputError, match="“adapt”"):
+        finetune(model, case_set, replace(recipe, name="another"), store, resume=True)
+    # The recipe's own number of steps differs: the run goes on with the number that it was started with.
     result = finetune(
-        model, case_set, recipe, store, resume=True, reporter=Reporter(on_metrics=lambda m: steps.append(m["step"]))
+        model,
+        case_set,
+        recipe.with_steps(50),
+        store,
+        resume=True,
+        reporter=Reporter(on_metrics=lambda m: steps.append(m["step"])),
     )
     assert result.version == "v2"
-    assert min(steps) == 4
+    assert (min(steps), max(steps)) == (4, recipe.steps)
     with pytest.raises(InputError, match="no interrupted training"):
         finetune(model, case_set, recipe, store, resume=True)
 
