@@ -94,7 +94,8 @@ def mrml_world() -> Iterator[MRMLWorld]:
         yield world
     finally:
         scene.Clear(True)
-        for module in loaded.values():
-            module.logic().SetMRMLScene(None)
-        application_logic.SetMRMLScene(None)
+        with _quiet_vtk():
+            for module in loaded.values():
+                module.logic().SetMRMLScene(None)
+            application_logic.SetMRMLScene(None)
         del slicer.mrmlScene, slicer.modules

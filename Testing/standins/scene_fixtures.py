@@ -6,7 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from standins import i18n
 from standins.mrml import MRMLWorld, mrml_world
+
+i18n.install()
 
 
 @pytest.fixture

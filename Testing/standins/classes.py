@@ -1,0 +1,95 @@
+"""Build the wrapper class of a listed class: its members by PythonQt's order of lookup."""
+
+from __future__ import annotations
+
+import enum
+from functools import cache
+
+from standins.gaps import GapMember
+from standins.implementations import enum_values, implementation, is_own
+from standins.members import MethodMember, PropertyMember, SignalMember, StaticMember, SuperOnlyMember
+from standins.surface import INTERNAL_METHODS, INTERNAL_QOBJECT_METHODS, ClassSurface, class_surface
+from standins.wrapper import Wrapper, WrapperClass
+
+# Operators that PythonQt maps to Python's own.
+_OPERATORS = {"__add__", "__sub__", "__mul__", "__lt__", "__le__", "__gt__", "__ge__"}
+
+
+@cache
+def wrapper_class(name: str) -> type[Wrapper]:
+    """The wrapper class of a listed class; there is one for each name, so ``type(w) == qt.QLabel`` works.
+
+    A property hides a method of the same name, which hides an enumerator (1).
+
+    Raises:
+        KeyError: the class is not listed, or neither Qt 6 nor these stand-ins implement it.
+    """
+    surface = class_surface(name)
+    if implementation(name) is None:
+        raise KeyError(name)
+    members = {**_enums(surface), **_signals(surface), **_methods(surface), **_properties(surface)}
+    return WrapperClass(
+        name,
+        (Wrapper,),
+        {**members, "__slots__": (), "__module__": "slicer", "_standin_surface": surface, "_standin_members": members},
+    )
+
+
+def _enums(surface: ClassSurface) -> dict[str, object]:
+    """Enum types are bare ``int`` subclasses without members; the enumerators lie on the class (17, 18)."""
+    target = implementation(surface.name)
+    own = {key: values for ancestor in surface.chain for key, values in enum_values(ancestor).items()}
+    members: dict[str, object] = {}
+    for enum_name, keys in surface.enums.items():
+        kind = type(enum_name, (int,), {})
+        members[enum_name] = kind
+        for key in keys:
+            if enum_name in own:
+                members[key] = kind(own[enum_name][key])
+            elif isinstance(getattr(target, key, None), enum.Enum):
+                members[key] = kind(getattr(target, key).value)
+    return members
+
+
+def _signals(surface: ClassSurface) -> dict[str, object]:
+    target = implementation(surface.name)
+    members: dict[str, object] = {}
+    for signal, signatures in surface.signals.items():
+        if hasattr(target, signal):
+            members[signal] = SignalMember(surface.name, signal, signatures)
+        elif is_own(surface.name):
+            members[signal] = GapMember(surface.name, signal)
+    return members
+
+
+def _methods(surface: ClassSurface) -> dict[str, object]:
+    target = implementation(surface.name)
+    internal = (*INTERNAL_METHODS, *(INTERNAL_QOBJECT_METHODS if surface.is_qobject else ()))
+    members: dict[str, object] = {}
+    for kind, listed in ((MethodMember, surface.methods), (StaticMember, surface.static)):
+        for name, overloads in listed.items():
+            if name.startswith("__") and name not in _OPERATORS:
+                continue
+            if hasattr(target, name):
+                members[name] = kind(surface.name, name, overloads)
+            elif is_own(surface.name):
+                members[name] = GapMember(surface.name, name)
+    members |= {name: MethodMember(surface.name, name, ()) for name in internal}
+    for name in surface.super_only:
+        if hasattr(target, name):
+            members[name] = SuperOnlyMember(surface.name, name, ())
+    return members
+
+
+def _properties(surface: ClassSurface) -> dict[str, object]:
+    if not surface.is_qobject:
+        return {}
+    meta = implementation(surface.name).staticMetaObject
+    members: dict[str, object] = {}
+    for name, details in surface.properties.items():
+        alias = "objectName" if name == "name" and details.declared_in == "QObject" else name
+        if meta.indexOfProperty(alias) >= 0:
+            members[name] = PropertyMember(surface.name, name, alias, details)
+        elif is_own(surface.name):
+            members[name] = GapMember(surface.name, name)
+    return members

@@ -1,0 +1,90 @@
+"""What lies on a wrapper class: properties, slots and signals, as descriptors."""
+
+from __future__ import annotations
+
+from PySide6 import QtCore
+
+from standins.calls import BoundSlot
+from standins.cpp_types import Mismatch, coerce
+from standins.signals import BoundSignal
+from standins.surface import Overloads, Property
+from standins.wrapper import Wrapper, is_python_subclass, live_target
+from standins.wrapping import wrap
+
+
+class PropertyMember:
+    """A Q_PROPERTY: read and written as an attribute, and only so (1, 5)."""
+
+    kind = "Property"
+
+    def __init__(self, class_name: str, name: str, qt_name: str, details: Property) -> None:
+        self._class_name, self._name, self._qt_name, self._details = class_name, name, qt_name, details
+
+    def __get__(self, instance: Wrapper | None, owner: type) -> object:
+        if instance is None:
+            raise AttributeError(f"type object '{owner.__name__}' has no attribute '{self._name}'")
+        target = live_target(instance)
+        if target is None:
+            raise ValueError(f"Trying to read property '{self._name}' from a destroyed {self._class_name} object")
+        return wrap(target.property(self._qt_name))
+
+    def __set__(self, instance: Wrapper, value: object) -> None:
+        target = live_target(instance)
+        if target is None:
+            raise AttributeError(f"Trying to set property '{self._name}' on a destroyed {self._class_name} object")
+        if not self._details.writable:
+            raise AttributeError(f"Property '{self._name}' of {type(instance).__name__} object is not writable")
+        if not self._write(target, value):
+            raise AttributeError(
+                f"Property '{self._name}' of type '{self._details.cpp_type}' does not accept an object of type "
+                f"{type(value).__name__} ({value!r})"
+            )
+
+    def _write(self, target: QtCore.QObject, value: object) -> bool:
+        try:
+            converted = coerce(value, self._details.cpp_type, False, self._details.declared_in)
+        except Mismatch:
+            return False
+        return target.setProperty(self._qt_name, converted)
+
+
+class MethodMember:
+    """A slot, an invokable or a wrapped public method."""
+
+    kind = "Slot"
+
+    def __init__(self, class_name: str, name: str, overloads: Overloads) -> None:
+        self.class_name, self.name, self.overloads = class_name, name, overloads
+
+    def __get__(self, instance: Wrapper | None, owner: type) -> BoundSlot:
+        return BoundSlot(self.class_name, self.name, self.overloads, instance)
+
+
+class StaticMember(MethodMember):
+    """A static function: callable on the class and on an instance."""
+
+    def __get__(self, instance: Wrapper | None, owner: type) -> BoundSlot:
+        return BoundSlot(self.class_name, self.name, self.overloads, instance, static=True)
+
+
+class SuperOnlyMember(MethodMember):
+    """A protected virtual: a Python subclass may call it on its base, nobody else sees it (34)."""
+
+    def __get__(self, instance: Wrapper | None, owner: type) -> BoundSlot:
+        if instance is not None and not is_python_subclass(type(instance)):
+            raise AttributeError(f"{self.class_name} has no attribute named '{self.name}'")
+        return BoundSlot(self.class_name, self.name, None, instance)
+
+
+class SignalMember:
+    """A signal of the surface."""
+
+    kind = "Signal"
+
+    def __init__(self, class_name: str, name: str, signatures: tuple[str, ...]) -> None:
+        self.class_name, self.name, self.signatures = class_name, name, signatures
+
+    def __get__(self, instance: Wrapper | None, owner: type) -> BoundSignal:
+        if instance is None:
+            raise AttributeError(f"signal '{self.name}' of {owner.__name__} needs an instance")
+        return BoundSignal(instance, self.name, self.signatures)
