@@ -100,7 +100,7 @@ class ModelStore:
         name, _, version = str(spec).partition("@")
         if is_model_name(name) and self._paths(name) and (is_version(version) or str(spec) == name):
             return ModelFolder.open(self._path(name, version or self.current(name)))
-        if Path(spec).is_dir():
+        if str(spec) and Path(spec).is_dir():
             return ModelFolder.open(Path(spec))
         raise _unknown(str(spec), self.names())
 
