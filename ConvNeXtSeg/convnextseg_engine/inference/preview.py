@@ -19,6 +19,7 @@ from .segment import Segmentation
 
 _PANEL = 360  # pixels for the longest side of the volume
 _FINEST = 320  # voxels for the longest side; more would not be seen
+_FRAME = 0.06  # of the longest side
 _GAP = 12
 _LINE = 24
 _FILL_OPACITY = 0.3
@@ -42,7 +43,8 @@ def preview(background: sitk.Image, segmentation: Segmentation) -> Image.Image:
     mask_image = segmentation.grid.image(segmentation.mask)
     mask = sitk.GetArrayFromImage(resample(mask_image, view, "nearest")).astype(np.uint8)
     colors = {label.value: label.color for label in segmentation.contract.labels}
-    scale = _PANEL / max(view.shape)
+    grey, mask = _cropped(grey, mask)
+    scale = _PANEL / max(grey.shape)
     panels = [
         (name, _panel(_slice(grey, axis, at), _slice(mask, axis, at), colors, scale, name))
         for axis, name in enumerate(("axial", "coronal", "sagittal"))
@@ -69,6 +71,19 @@ def _grey(array: np.ndarray) -> np.ndarray:
     low, high = np.percentile(foreground, (1, 99.5)) if foreground.size else (0.0, 1.0)
     grey = (array - low) / max(float(high - low), 1e-6)
     return np.where(array == 0, 0, np.clip(grey, 0.02, 1) * 255).astype(np.uint8)
+
+
+def _cropped(grey: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Leave out the empty margins around the head, but for a frame in which letters stand."""
+    shown = (grey > 0) | (mask > 0)
+    if not shown.any():
+        return grey, mask
+    frame = max(1, round(max(grey.shape) * _FRAME))
+    box = []
+    for axis in range(3):
+        hit = np.flatnonzero(shown.any(axis=tuple(a for a in range(3) if a != axis)))
+        box.append(slice(max(0, int(hit[0]) - frame), int(hit[-1]) + 1 + frame))
+    return grey[tuple(box)], mask[tuple(box)]
 
 
 def _largest_area(mask: np.ndarray, axis: int) -> int:

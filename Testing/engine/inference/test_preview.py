@@ -75,12 +75,12 @@ def test_right_is_left_front_is_up_top_is_up(tiny_model: ModelFolder, panels: di
     assert y < 0.45
 
 
-def test_thick_slices_keep_their_proportions(tiny_model: ModelFolder, panels: dict) -> None:
-    grid = _oblique((80, 80, 20), (1.0, 1.0, 5.0), (1, 0, 0, 0, 1, 0, 0, 0, 1))
+def test_a_ball_is_round_though_slices_are_thick(tiny_model: ModelFolder, panels: dict) -> None:
+    grid = _oblique((120, 110, 24), (1.0, 1.0, 5.0), (1, 0, 0, 0, 1, 0, 0, 0, 1))
     study, result = _result(tiny_model, grid)
     preview(study.channels["T1c"], result)
-    assert panels["axial"].width / panels["axial"].height == pytest.approx(1.0, abs=0.02)
-    assert panels["coronal"].width / panels["coronal"].height == pytest.approx(80 / 100, abs=0.03)
+    for name, panel in panels.items():
+        assert panel.width / panel.height == pytest.approx(1.0, abs=0.07), name
 
 
 def test_the_file_is_a_picture_with_the_notice(tiny_model: ModelFolder, tmp_path: Path) -> None:

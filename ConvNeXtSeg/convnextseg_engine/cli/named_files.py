@@ -1,0 +1,70 @@
+"""Options of the form ``NAME=VALUE`` that may be given several times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from ..errors import InputError
+
+
+def named_files(option: str, values: Iterable[str]) -> dict[str, Path]:
+    """Return channel name to existing file or folder, in the order given.
+
+    Raises:
+        InputError: If a value is not ``NAME=FILE``, a name or file is given twice, or a file does not exist.
+    """
+    found: dict[str, Path] = {}
+    for value in values:
+        name, equals, file = value.partition("=")
+        name, path = name.strip(), Path(file).expanduser()
+        if not (name and equals and file):
+            raise InputError(
+                f"“{option} {value}” does not say which channel the file is.",
+                remedy=f"Write {option} NAME=FILE, for example {option} T1c=t1c.nii.gz.",
+                code="bad-arguments",
+            )
+        if name in found:
+            raise InputError(
+                f"The channel {name} is given twice.", remedy="Give each channel one file.", code="channel-twice"
+            )
+        # “FOLDER#UID” names one of several DICOM series of a folder.
+        if not path.exists() and not Path(str(path).rpartition("#")[0] or path).exists():
+            raise InputError(
+                f"There is no file or folder {file} for channel {name}.", remedy="Check the path.", code="no-file"
+            )
+        for other, earlier in found.items():
+            if earlier.resolve() == path.resolve():
+                raise InputError(
+                    f"The same file is given for the channels {other} and {name}.",
+                    remedy="Give each channel its own file, and leave out channels that you do not have.",
+                    code="file-twice",
+                )
+        found[name] = path
+    return found
+
+
+def check_channel_names(names: Iterable[str], known: Sequence[str], of: str) -> None:
+    """Refuse channels that ``of`` (a model or case set, in words) does not know, and name those that it does."""
+    for name in names:
+        if name not in known:
+            raise InputError(
+                f"The channel {name} is not one that {of} knows.",
+                reason=f"It takes {', '.join(known)}; upper and lower case matter.",
+                remedy="Use one of these names.",
+                code="unknown-channel",
+            )
+
+
+def chosen_reference(wanted: str | None, channels: dict[str, Path]) -> str:
+    """Return the reference channel: the one that was asked for, or the first given."""
+    if wanted is None:
+        return next(iter(channels))
+    if wanted not in channels:
+        raise InputError(
+            f"The reference channel {wanted} is not among the given images.",
+            reason=f"Given are {', '.join(channels)}.",
+            remedy="Choose one of these as reference, or leave the option out to take the first.",
+            code="no-reference",
+        )
+    return wanted

@@ -1,0 +1,160 @@
+"""``convnextseg segment``: one study to one mask."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..inference.backend_names import BACKENDS, checked_backend_name
+from ..inference.device import checked_device_name
+from .destinations import check_distinct, checked_destination, writing
+from .named_files import check_channel_names, chosen_reference, named_files
+from .output import Output, table
+
+if TYPE_CHECKING:
+    from ..images.study import Study
+    from ..inference.segment import Segmentation
+
+_VOLUMES = (".nii.gz", ".nii", ".nrrd")
+_ENDINGS = {
+    "--output": (".seg.nrrd", *_VOLUMES),
+    "--probabilities": _VOLUMES,
+    "--preview": (".png",),
+    "--report": (".json",),
+}
+
+
+def add_parser(subparsers: Any, common: argparse.ArgumentParser) -> None:
+    """Add this command's options."""
+    parser = subparsers.add_parser(
+        "segment",
+        parents=[common],
+        help="segment a study",
+        description="Segment a study. The result lies on the grid of the reference channel. Not for clinical use.",
+    )
+    parser.add_argument("--model", required=True, metavar="M", help="name, name@vN, or the path of a model folder")
+    parser.add_argument(
+        "--image", required=True, action="append", metavar="C=F",
+        help="a channel and its file, or a folder with one DICOM series; once for each channel you have",
+    )  # fmt: skip
+    parser.add_argument(
+        "--reference", metavar="C", help="channel on whose grid the result lies (default: the first given)"
+    )
+    parser.add_argument(
+        "--output", required=True, metavar="F",
+        help=".seg.nrrd (segments with names, colours and terminology), or .nii.gz, .nii, .nrrd (integers)",
+    )  # fmt: skip
+    parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda, cuda:N or mps (default: auto)")
+    parser.add_argument("--backend", default="auto", metavar="B", help=f"{', '.join(BACKENDS)} (default: auto)")
+    parser.add_argument(
+        "--probabilities", metavar="F",
+        help="also write probabilities: one image whose voxels have one value for each of the model's regions, in the "
+        "order in which “models show” lists them, the largest first (.nii.gz, .nii or .nrrd)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--preview", metavar="F.png", help="also write a picture: three slices with the mask drawn on them"
+    )
+    parser.add_argument("--report", metavar="F.json", help="also write what ran, how long it took and the volumes")
+    parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, output: Output) -> None:
+    """Segment, write, tell."""
+    destinations = _destinations(arguments)
+    files = named_files("--image", arguments.image)
+    reference = chosen_reference(arguments.reference, files)
+    check_distinct(destinations, files.values())
+    checked_device_name(arguments.device)
+    checked_backend_name(arguments.backend, arguments.device)
+
+    from ..models.store import ModelStore
+
+    model = ModelStore().open(arguments.model)
+    check_channel_names(files, model.metadata.channels, f"the model {model.spec}")
+    reporter = output.reporter()
+    reporter.progress("read", 0.0, "images")
+    started = time.perf_counter()
+    study = _read(files, reference)
+    seconds = {"read": time.perf_counter() - started}
+
+    # Everything that can be wrong with the input has been said; only now the seconds of importing torch.
+    reporter.progress("load", 0.02, f"model {model.spec}")
+    started = time.perf_counter()
+    from ..inference.loaded import load
+    from ..inference.segment import segment
+
+    loaded = load(model, arguments.device, arguments.backend)
+    seconds["load"] = time.perf_counter() - started
+    result = segment(study, loaded, reporter.part(0.05, 0.97), keep_probabilities="--probabilities" in destinations)
+    reporter.progress("write", 0.97, "results")
+    report = _write(result, study, destinations, seconds, arguments.overwrite)
+    reporter.progress("write", 1.0, "done")
+    output.result(report | {"files": _named(destinations)}, _lines(report, destinations))
+
+
+def _destinations(arguments: argparse.Namespace) -> dict[str, Path]:
+    given = {option: getattr(arguments, option[2:]) for option in _ENDINGS}
+    return {
+        option: checked_destination(option, file, _ENDINGS[option], overwrite=arguments.overwrite)
+        for option, file in given.items()
+        if file is not None
+    }
+
+
+def _read(files: dict[str, Path], reference: str) -> Study:
+    from ..images.files import read_image
+    from ..images.study import Study
+
+    return Study({name: read_image(path) for name, path in files.items()}, reference)
+
+
+def _write(
+    result: Segmentation, study: Study, destinations: dict[str, Path], seconds: dict[str, float], overwrite: bool
+) -> dict[str, Any]:
+    import SimpleITK as sitk
+
+    from ..durable import write_json
+    from ..images.files import write_image
+    from ..inference.preview import write_preview
+    from ..inference.report import report
+    from ..labels.seg_nrrd import write_seg_nrrd
+
+    started = time.perf_counter()
+    for option, path in destinations.items():
+        with writing(option, path, overwrite=overwrite):
+            if option == "--output" and path.name.lower().endswith(".seg.nrrd"):
+                write_seg_nrrd(path, result.mask, result.grid, result.contract)
+            elif option == "--output":
+                write_image(result.grid.image(result.mask), path)
+            elif option == "--probabilities":
+                names = "; ".join(region.name for region in result.contract.regions)
+                regions = [result.grid.image(array) for array in result.probabilities]
+                write_image(sitk.Compose(regions), path, {"regions": names})
+            elif option == "--preview":
+                write_preview(path, study.channels[study.reference], result)
+    seconds["write"] = time.perf_counter() - started
+    told = report(result, seconds)
+    if "--report" in destinations:
+        path = destinations["--report"]
+        with writing("--report", path, overwrite=overwrite):
+            write_json(path, told)
+    return told
+
+
+def _named(destinations: dict[str, Path]) -> list[dict[str, str]]:
+    return [{"name": option[2:], "path": str(path)} for option, path in destinations.items()]
+
+
+def _lines(report: dict[str, Any], destinations: dict[str, Path]) -> list[str]:
+    model = report["model"]
+    rows = [[entry["name"], f"{entry['volume_ml']:.2f} mL"] for entry in (*report["labels"], *report["regions"])]
+    return [
+        f"{model['title']} ({model['name']}@{model['version']}): {model['intended_use']}",
+        *table(rows),
+        f"{report['seconds']['total']:.1f} s: {report['plan']}.",
+        *(f"Note: {warning}" for warning in report["warnings"]),
+        *(f"{option[2:]}: {path}" for option, path in destinations.items()),
+    ]
