@@ -65,7 +65,7 @@ def write_seg_nrrd(
         "Segmentation_ContainedRepresentationNames": f"{_BINARY}|",
         "Segmentation_MasterRepresentation": _BINARY,
         "Segmentation_ReferenceImageExtentOffset": "0 0 0",
-        "Segmentation_ConversionParameters": "",
+        "Segmentation_ConversionParameters": f"Reference image geometry|{_geometry(grid)}|&",
     }
     if source:
         header["ConvNeXtSeg_Source"] = source
@@ -83,6 +83,16 @@ def write_seg_nrrd(
         }
         header |= {f"Segment{index}_{key}": value for key, value in segment.items()}
     write_image(grid.image(np.asarray(mask, dtype=np.uint8)), path, header)
+
+
+def _geometry(grid: Grid) -> str:
+    """Return a grid as Slicer writes it, so that whoever edits the segments there stays on these voxels.
+
+    Row by row the 4×4 matrix from IJK to RAS, then the extent, as ``vtkSegmentationConverter`` serialises them.
+    """
+    width, height, depth = grid.size
+    numbers = [repr(float(value)) for value in grid.ijk_to_ras.ravel()]
+    return ";".join([*numbers, "0", str(width - 1), "0", str(height - 1), "0", str(depth - 1)]) + ";"
 
 
 def read_seg_nrrd(path: Path) -> SegFile:

@@ -95,29 +95,31 @@ def read_state(folder: Path) -> ModelState:
 
 def commit(folder: Path, state: ModelState, event: Event) -> None:
     """Replace the state and log the event; call it with the model's lock held."""
-    _log_missed(folder)
-    state = replace(state, last_event=event)
-    write_json(folder / STATE, {"format": _FORMAT} | asdict(state))
-    append_line(folder / HISTORY, json.dumps(asdict(event), ensure_ascii=False))
+    for line in _lines(folder)[1]:
+        append_line(folder / HISTORY, line)
+    write_json(folder / STATE, {"format": _FORMAT} | asdict(replace(state, last_event=event)))
+    append_line(folder / HISTORY, _line(event))
 
 
 def read_history(folder: Path) -> list[Event]:
     """Return all events, oldest first; a line that a crash cut short is left out."""
-    path = folder / HISTORY
+    logged, missed = _lines(folder)
     events = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []:
+    for line in logged + missed:
         try:
             events.append(Event(**json.loads(line)))
         except (json.JSONDecodeError, TypeError):
             continue
-    last = read_state(folder).last_event
-    return [*events, last] if last and last not in events else events
+    return events
 
 
-def _log_missed(folder: Path) -> None:
-    last = read_state(folder).last_event
+def _lines(folder: Path) -> tuple[list[str], list[str]]:
+    """Return the lines of the log, and the latest event's line if a crash kept it from the log."""
     path = folder / HISTORY
-    logged = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
-    line = json.dumps(asdict(last), ensure_ascii=False) if last else ""
-    if line and line not in logged:
-        append_line(path, line)
+    logged = path.read_text(encoding="utf-8", errors="replace").split("\n") if path.is_file() else []
+    last = read_state(folder).last_event
+    return logged, [_line(last)] if last and _line(last) not in logged else []
+
+
+def _line(event: Event) -> str:
+    return json.dumps(asdict(event), ensure_ascii=False)

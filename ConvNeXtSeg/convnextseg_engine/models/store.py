@@ -6,6 +6,7 @@ model that ships with ConvNeXtSeg appears as version ``v1`` where it lies, witho
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
@@ -130,6 +131,7 @@ class ModelStore:
             The version. A folder that was added before, as after a crash, keeps the version it got then.
         """
         staged = ModelFolder.open(staged_folder)
+        json.dumps(verdict)  # what cannot be recorded must fail before anything is placed
         self._known_paths(name)
         if staged.metadata.name != name:
             raise InputError(
@@ -138,14 +140,14 @@ class ModelStore:
             )  # fmt: skip
         folder = self._models / name
         with self._locked(name):
-            paths = self._known_paths(name)
+            paths, state = self._known_paths(name), read_state(folder)
             version = next((v for v, path in paths.items() if _same_model(path, staged)), None)
             if version is None:
-                state = read_state(folder)
-                number = max(state.highest, *(int(v[1:]) for v in paths)) + 1
-                version = self._place(staged, f"v{number}")
-                state = replace(state, verdicts=state.verdicts | {version: verdict}, highest=number)
-                commit(folder, state, Event(now(), "add", version, self.current(name), verdict))
+                version = self._place(staged, f"v{max(state.highest, *(int(v[1:]) for v in paths)) + 1}")
+            if version not in state.verdicts:
+                event = Event(now(), "add", version, self.current(name), verdict)
+                highest = max(state.highest, int(version[1:]))
+                commit(folder, replace(state, verdicts=state.verdicts | {version: verdict}, highest=highest), event)
         shutil.rmtree(staged_folder)
         return version
 

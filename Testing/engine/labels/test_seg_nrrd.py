@@ -101,6 +101,18 @@ def test_slicer_shows_names_colours_terminology_and_places(tmp_path, scene, mask
         assert positions == pytest.approx(expected, abs=1e-4)
 
 
+def test_slicer_knows_the_grid_on_which_to_edit(tmp_path, scene, mask, grid, contract):
+    write_seg_nrrd(tmp_path / "a.seg.nrrd", mask, grid, contract)
+    loaded = load(scene, tmp_path / "a.seg.nrrd").GetSegmentation()
+    image = slicer.vtkOrientedImageData()
+    text = loaded.GetConversionParameter("Reference image geometry")
+    assert slicer.vtkSegmentationConverter.DeserializeImageGeometry(text, image)
+    matrix = vtk.vtkMatrix4x4()
+    image.GetImageToWorldMatrix(matrix)
+    to_ras = np.array([[matrix.GetElement(r, c) for c in range(4)] for r in range(4)])
+    assert Grid.from_ijk_to_ras(to_ras, image.GetDimensions()).same_as(grid)
+
+
 def test_saving_again_from_slicer_keeps_the_mask(tmp_path, scene, mask, grid, contract):
     write_seg_nrrd(tmp_path / "a.seg.nrrd", mask, grid, contract)
     for crop in (False, True):

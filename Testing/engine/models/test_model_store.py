@@ -13,6 +13,7 @@ import pytest
 
 from convnextseg_engine.errors import InputError
 from convnextseg_engine.models import state as state_module
+from convnextseg_engine.models import store as store_module
 from convnextseg_engine.models.folder import ModelFolder
 from convnextseg_engine.models.store import ModelStore
 
@@ -216,6 +217,34 @@ def test_a_crash_between_state_and_log_loses_no_event(store, candidate, monkeypa
         ("promote", "interrupted"),
         ("rollback", ""),
     ]
+
+
+def test_a_crash_between_placing_and_recording_is_made_good_when_it_is_added_again(store, candidate, monkeypatch):
+    staged = candidate()
+
+    def crash(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store_module, "commit", crash)
+        with pytest.raises(KeyboardInterrupt):
+            store.add_candidate(NAME, staged, VERDICT)
+    assert store.add_candidate(NAME, staged, VERDICT) == "v2"
+    assert store.versions(NAME)[1].verdict == VERDICT
+    assert [(e.action, e.version) for e in store.history(NAME)] == [("add", "v2")]
+
+
+def test_a_verdict_that_cannot_be_recorded_places_nothing(store, candidate):
+    with pytest.raises(TypeError):
+        store.add_candidate(NAME, candidate(), {"dice": object()})
+    assert len(store.versions(NAME)) == 1
+
+
+def test_an_event_with_a_missing_number_is_listed_once(store, candidate):
+    store.add_candidate(NAME, candidate(), {"hd95_mm": float("nan")})
+    assert len(store.history(NAME)) == 1
+    store.promote(NAME, "v2", note="line\u2028separator")
+    assert [e.action for e in store.history(NAME)] == ["add", "promote"]
 
 
 def test_a_torn_last_line_of_the_log_does_no_harm(store, candidate, private_home):
