@@ -148,10 +148,15 @@ def test_ctrl_c_in_a_running_segmentation_ends_it_within_a_second(long_run: subp
             break
     started = time.monotonic()
     long_run.send_signal(signal.SIGINT)
-    error = long_run.stderr.read()
+    error = ""
+    for line in long_run.stderr:
+        error += line
+        if "The run was cancelled." in line:
+            break
+    answered = time.monotonic() - started
+    error += long_run.stderr.read()
     assert long_run.wait(60) == 3
-    # One second, and what a loaded machine takes to end a Python process that has imported torch.
-    assert time.monotonic() - started < 4
     assert "The run was cancelled." in error
+    assert answered < 3  # one second, with room for a busy machine
     assert "Traceback" not in error
     assert not list(tmp_path.glob("*seg.nrrd"))
