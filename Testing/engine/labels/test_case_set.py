@@ -247,6 +247,20 @@ def test_channel_names_become_file_names_that_every_system_can_hold(case_set, gr
     assert case.study().channels.keys() == set(names)
 
 
+@pytest.mark.real_data
+@pytest.mark.parametrize("place", ["dicom/QIN-PROSTATE-001/ADC", "oblique/BraTS2021_01661-clinical/t2.nii.gz"])
+def test_real_geometry_survives_on_disk(case_set, shared_data, place):
+    """A tilted DICOM series whose slices do not lie quite along their normal, and a left-handed file."""
+    image = read_image(shared_data / place)
+    grid = Grid.from_image(image)
+    mask = np.zeros(grid.shape, np.uint8)
+    mask[2:5, 100:120, 90:130] = 2
+    case = case_set.add("A", Study({"T2": image}, "T2"), mask, "train")
+    assert case.study().reference_grid.same_as(grid)
+    assert np.array_equal(case.mask(), mask)
+    assert not case_set.check()
+
+
 _ADD = """
 import sys
 import numpy as np
