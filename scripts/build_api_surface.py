@@ -43,7 +43,7 @@ ctkCollapsibleButton ctkCollapsibleGroupBox ctkComboBox ctkSliderWidget ctkDoubl
 ctkPathLineEdit ctkDirectoryButton ctkMessageBox qMRMLWidget qMRMLNodeComboBox
 qMRMLSegmentEditorWidget qMRMLSegmentsTableView qMRMLPlotWidget qSlicerWidget qSlicerApplication
 qSlicerLayoutManager qSlicerModuleManager qSlicerModuleFactoryManager qSlicerScriptedLoadableModule
-qSlicerScriptedLoadableModuleWidget
+qSlicerScriptedLoadableModuleWidget qSlicerSegmentEditorAbstractEffect
 """
 
 PYTHON_MODULES = ("slicer.util", "slicer.ScriptedLoadableModule", "slicer.packaging", "slicer.i18n")

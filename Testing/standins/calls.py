@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from standins.implementations import implementation
 from standins.overloads import convert, refuse_keywords
@@ -40,51 +41,65 @@ def internal(name: str) -> Callable[[Callable], Callable]:
     return register
 
 
+@dataclass(frozen=True)
+class Slot:
+    """One method name of a class: its overloads on an instance and, often of the same name, its static ones.
+
+    ``overloads`` is ``None`` for a protected virtual, whose arguments are passed on as they are.
+    """
+
+    class_name: str
+    name: str
+    overloads: Overloads | None = ()
+    static: Overloads = ()
+
+
 class BoundSlot:
     """``widget.setText``: callable with positional arguments only (14)."""
 
-    def __init__(
-        self, class_name: str, name: str, overloads: Overloads | None, instance: Wrapper | None, static: bool = False
-    ) -> None:
-        self._class_name, self.__name__, self._overloads = class_name, name, overloads
-        self._instance, self._static = instance, static
+    def __init__(self, slot: Slot, instance: Wrapper | None) -> None:
+        self._slot, self._instance = slot, instance
+        self.__name__ = slot.name
 
     def __call__(self, *arguments: object, **keywords: object) -> object:
-        refuse_keywords(self._class_name, self.__name__, keywords)
-        if self._static:
-            return wrap(self._call(None, self._converted(arguments)))
+        slot = self._slot
+        refuse_keywords(slot.class_name, slot.name, keywords)
+        if slot.static and (not slot.overloads or _fits(slot, slot.static, arguments)):
+            return wrap(self._run(None, convert(slot.class_name, slot.name, slot.static, arguments)))
         instance = self._instance
         if instance is None:
             instance, *rest = arguments or (None,)
             arguments = tuple(rest)
-            if not isinstance(instance, Wrapper) or self._class_name not in instance._standin_surface.chain:
-                raise ValueError(f"slot {self.__name__} requires {self._class_name} instance as first argument")
+            if not isinstance(instance, Wrapper) or slot.class_name not in instance._standin_surface.chain:
+                raise ValueError(f"slot {slot.name} requires {slot.class_name} instance as first argument")
         target = live_target(instance)
         if target is None:
-            raise ValueError(f"Trying to call '{self.__name__}' on a destroyed {self._class_name} object")
-        if self.__name__ in _INTERNAL and self._overloads == ():
-            return wrap(_INTERNAL[self.__name__](instance, *arguments))
-        result = wrap(self._call(target, self._converted(arguments)))
-        if self.__name__.startswith(_OWNING_PREFIXES):
+            raise ValueError(f"Trying to call '{slot.name}' on a destroyed {slot.class_name} object")
+        if slot.name in _INTERNAL and not slot.overloads:
+            return wrap(_INTERNAL[slot.name](instance, *arguments))
+        result = wrap(self._run(target, self._converted(arguments)))
+        if slot.name.startswith(_OWNING_PREFIXES):
             for argument in arguments:
                 if isinstance(argument, Wrapper) and is_python_subclass(type(argument)):
                     keep_with_target(argument)
         return result
 
     def _converted(self, arguments: tuple) -> list:
-        if self._overloads is None:
+        slot = self._slot
+        if slot.overloads is None:
             return [getattr(argument, "_standin_target", argument) for argument in arguments]
-        return convert(self._class_name, self.__name__, self._overloads, arguments)
+        return convert(slot.class_name, slot.name, slot.overloads, arguments)
 
-    def _call(self, target: object | None, values: list) -> object:
-        name = self.__name__
-        base = implementation(self._class_name)
+    def _run(self, target: object | None, values: list) -> object:
+        name = self._slot.name
+        base = implementation(self._slot.class_name)
         for ancestor in base.__mro__:
             if (ancestor.__name__, name) in _REPLACED:
                 return _REPLACED[ancestor.__name__, name](target, *values)
         if target is None:
             return getattr(base, name)(*values)
-        if hasattr(type(target), "_standin_overrides") and name in type(target)._standin_overrides:
+        if name in getattr(type(target), "_standin_overrides", ()):
+            # A Python subclass calls its base: the target's own method would come back to Python.
             return getattr(base, name)(target, *values)
         return getattr(target, name)(*values)
 
@@ -97,5 +112,13 @@ class BoundSlot:
 
     def __repr__(self) -> str:
         if self._instance is None:
-            return f"<unbound qt slot {self.__name__} of {self._class_name} type>"
+            return f"<unbound qt slot {self.__name__} of {self._slot.class_name} type>"
         return f"<qt slot {self.__name__} of {type(self._instance).__name__} instance at {id(self._instance):#x}>"
+
+
+def _fits(slot: Slot, overloads: Overloads, arguments: tuple) -> bool:
+    try:
+        convert(slot.class_name, slot.name, overloads, arguments)
+    except ValueError:
+        return False
+    return True

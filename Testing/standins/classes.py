@@ -5,9 +5,10 @@ from __future__ import annotations
 import enum
 from functools import cache
 
+from standins.calls import Slot
 from standins.gaps import GapMember
 from standins.implementations import enum_values, implementation, is_own
-from standins.members import MethodMember, PropertyMember, SignalMember, StaticMember, SuperOnlyMember
+from standins.members import MethodMember, PropertyMember, SignalMember, SuperOnlyMember
 from standins.surface import INTERNAL_METHODS, INTERNAL_QOBJECT_METHODS, ClassSurface, class_surface
 from standins.wrapper import Wrapper, WrapperClass
 
@@ -66,18 +67,18 @@ def _methods(surface: ClassSurface) -> dict[str, object]:
     target = implementation(surface.name)
     internal = (*INTERNAL_METHODS, *(INTERNAL_QOBJECT_METHODS if surface.is_qobject else ()))
     members: dict[str, object] = {}
-    for kind, listed in ((MethodMember, surface.methods), (StaticMember, surface.static)):
-        for name, overloads in listed.items():
-            if name.startswith("__") and name not in _OPERATORS:
-                continue
-            if hasattr(target, name):
-                members[name] = kind(surface.name, name, overloads)
-            elif is_own(surface.name):
-                members[name] = GapMember(surface.name, name)
-    members |= {name: MethodMember(surface.name, name, ()) for name in internal}
+    for name in {**surface.methods, **surface.static}:
+        if name.startswith("__") and name not in _OPERATORS:
+            continue
+        if hasattr(target, name):
+            slot = Slot(surface.name, name, surface.methods.get(name, ()), surface.static.get(name, ()))
+            members[name] = MethodMember(slot)
+        elif is_own(surface.name):
+            members[name] = GapMember(surface.name, name)
+    members |= {name: MethodMember(Slot(surface.name, name)) for name in internal}
     for name in surface.super_only:
         if hasattr(target, name):
-            members[name] = SuperOnlyMember(surface.name, name, ())
+            members[name] = SuperOnlyMember(Slot(surface.name, name, None))
     return members
 
 

@@ -17,12 +17,9 @@ class _Contents:
 
     def hide(self) -> None:
         for child in self._owner.findChildren(QtWidgets.QWidget, options=QtCore.Qt.FindDirectChildrenOnly):
-            self.hide_one(child)
-
-    def hide_one(self, child: QtWidgets.QWidget) -> None:
-        if not child.isHidden() or not child.testAttribute(QtCore.Qt.WA_WState_ExplicitShowHide):
-            self._hidden_here.append(child)
-            child.setVisible(False)
+            if not child.isHidden() or not child.testAttribute(QtCore.Qt.WA_WState_ExplicitShowHide):
+                self._hidden_here.append(child)
+                child.setVisible(False)
 
     def show(self) -> None:
         for child in self._hidden_here:
@@ -69,9 +66,14 @@ class ctkCollapsibleButton(QtWidgets.QAbstractButton):
 
     def childEvent(self, event: QtCore.QChildEvent) -> None:
         super().childEvent(event)
-        child = event.child()
-        if event.added() and isinstance(child, QtWidgets.QWidget) and not self.isChecked():
-            self._contents.hide_one(child)
+        # Not when it is added: it is still being constructed, and PySide6 would take it for a plain QWidget for good.
+        if event.polished() and not self.isChecked():
+            self._contents.hide()
+
+    def showEvent(self, event: QtGui.QShowEvent) -> None:
+        super().showEvent(event)
+        if not self.isChecked():
+            self._contents.hide()
 
     def _header_height(self) -> int:
         return self.fontMetrics().height() + 8
@@ -124,6 +126,11 @@ class ctkCollapsibleGroupBox(QtWidgets.QGroupBox):
 
     def childEvent(self, event: QtCore.QChildEvent) -> None:
         super().childEvent(event)
-        child = event.child()
-        if event.added() and isinstance(child, QtWidgets.QWidget) and not self.isChecked():
-            self._contents.hide_one(child)
+        # Not when it is added: it is still being constructed, and PySide6 would take it for a plain QWidget for good.
+        if event.polished() and not self.isChecked():
+            self._contents.hide()
+
+    def showEvent(self, event: QtGui.QShowEvent) -> None:
+        super().showEvent(event)
+        if not self.isChecked():
+            self._contents.hide()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -88,13 +89,15 @@ def slot_errors() -> ModuleType:
 
 
 @pytest.fixture(autouse=True)
-def no_slot_errors(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Errors in slots do not reach the emitter; here they fail the test."""
+def no_slot_errors(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Errors in slots and in observers of VTK do not reach the emitter; here they fail the test."""
     recorded_errors.take()
+    # VTK and PySide6 print what a callback raises through this hook.
+    monkeypatch.setattr(sys, "excepthook", lambda _kind, error, _trace: recorded_errors.record(error))
     yield
     errors = recorded_errors.take()
     if errors:
-        pytest.fail(f"errors in slots: {[repr(error) for error in errors]}")
+        pytest.fail(f"errors in slots or observers: {[repr(error) for error in errors]}")
 
 
 @pytest.fixture(autouse=True)

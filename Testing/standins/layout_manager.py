@@ -24,7 +24,7 @@ class qSlicerLayoutManager(QtCore.QObject):
         self._logic.SetMRMLScene(scene)
         self._plot_widgets: dict[str, qMRMLPlotWidget] = {}
         self._layout = self._arrangement()
-        self._observer = SceneObserver()
+        self._observer = SceneObserver(self)
         self._observer.observe(self._logic.GetLayoutNode(), "ModifiedEvent", self._on_layout_node)
 
     def close(self) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from PySide6 import QtCore
 
-from standins.calls import BoundSlot
+from standins.calls import BoundSlot, Slot
 from standins.cpp_types import Mismatch, coerce
 from standins.signals import BoundSignal
-from standins.surface import Overloads, Property
+from standins.surface import Property
 from standins.wrapper import Wrapper, is_python_subclass, live_target
 from standins.wrapping import wrap
 
@@ -49,22 +49,15 @@ class PropertyMember:
 
 
 class MethodMember:
-    """A slot, an invokable or a wrapped public method."""
+    """A slot, an invokable or a wrapped public method; a static one can be called on the class as well."""
 
     kind = "Slot"
 
-    def __init__(self, class_name: str, name: str, overloads: Overloads) -> None:
-        self.class_name, self.name, self.overloads = class_name, name, overloads
+    def __init__(self, slot: Slot) -> None:
+        self.slot = slot
 
     def __get__(self, instance: Wrapper | None, owner: type) -> BoundSlot:
-        return BoundSlot(self.class_name, self.name, self.overloads, instance)
-
-
-class StaticMember(MethodMember):
-    """A static function: callable on the class and on an instance."""
-
-    def __get__(self, instance: Wrapper | None, owner: type) -> BoundSlot:
-        return BoundSlot(self.class_name, self.name, self.overloads, instance, static=True)
+        return BoundSlot(self.slot, instance)
 
 
 class SuperOnlyMember(MethodMember):
@@ -72,8 +65,8 @@ class SuperOnlyMember(MethodMember):
 
     def __get__(self, instance: Wrapper | None, owner: type) -> BoundSlot:
         if instance is not None and not is_python_subclass(type(instance)):
-            raise AttributeError(f"{self.class_name} has no attribute named '{self.name}'")
-        return BoundSlot(self.class_name, self.name, None, instance)
+            raise AttributeError(f"{self.slot.class_name} has no attribute named '{self.slot.name}'")
+        return BoundSlot(self.slot, instance)
 
 
 class SignalMember:

@@ -64,7 +64,7 @@ class qMRMLSegmentsTableView(qMRMLWidget):
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
         self._node: slicer.vtkMRMLSegmentationNode | None = None
-        self._observer = SceneObserver()
+        self._observer = SceneObserver(self)
         self._table = QtWidgets.QTableWidget(0, 1, self)
         self._table.setHorizontalHeaderLabels(["Name"])
         self._table.setSelectionBehavior(QtWidgets.QTableWidget.SelectRows)

@@ -52,8 +52,8 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
         self._scene: slicer.vtkMRMLScene | None = None
-        self._observer = SceneObserver()
-        self._node_observer = SceneObserver()
+        self._observer = SceneObserver(self)
+        self._node_observer = SceneObserver(self)
         self._attributes: dict[str, dict[str, object]] = {}
         self._current: slicer.vtkMRMLNode | None = None
         self._requested = ""

@@ -9,7 +9,7 @@ from standins import signals
 from standins.calls import internal
 from standins.cpp_types import plain
 from standins.gaps import StandInGap
-from standins.wrapper import Wrapper, WrapperClass, is_python_subclass, keep_with_target, live_target
+from standins.wrapper import Wrapper, is_python_subclass, keep_with_target, live_target
 
 
 @internal("className")
@@ -95,10 +95,10 @@ def find_child(wrapper: Wrapper, kind: object, name: str = "") -> QtCore.QObject
 @internal("findChildren")
 def find_children(wrapper: Wrapper, kind: object, name: str = "") -> list[QtCore.QObject]:
     """Descendants of a type, given as wrapper class, instance or class name (24)."""
-    if isinstance(kind, WrapperClass) or isinstance(kind, Wrapper):
-        wanted = kind._standin_surface.name
-    elif isinstance(kind, str):
+    if isinstance(kind, str):
         wanted = kind
+    elif hasattr(kind, "_standin_surface"):
+        wanted = kind._standin_surface.name
     else:
         raise ValueError(f"Could not find matching overload for given arguments:\n({kind!r}, {name!r})")
     descendants = live_target(wrapper).findChildren(QtCore.QObject)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import vtk
+from PySide6 import QtCore
 
 
 class SceneObserver:
-    """The observers of one owner."""
+    """The observers of one Qt object; they end with it."""
 
-    def __init__(self) -> None:
+    def __init__(self, owner: QtCore.QObject) -> None:
         self._tags: list[tuple[vtk.vtkObject, int]] = []
+        owner.destroyed.connect(lambda *_: self.clear())
 
     def observe(self, subject: vtk.vtkObject, event: int, callback: Callable[[], None]) -> None:
         """Call ``callback()`` when the event comes."""

@@ -18,6 +18,13 @@ class SegmentEditorMisuse(AssertionError):
 
 
 @register
+class qSlicerSegmentEditorAbstractEffect(QtCore.QObject):
+    """An effect by name; what effects do to segments is Slicer's affair and not imitated."""
+
+    name = QtCore.Property(str, lambda self: self.objectName())
+
+
+@register
 class qMRMLSegmentEditorWidget(qMRMLWidget):
     currentSegmentIDChanged = QtCore.Signal(str)
     sourceVolumeNodeChanged = QtCore.Signal(object)
@@ -47,6 +54,9 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
         self.shortcuts_installed = 0
         self.observes_views = False
         self._editor_node: slicer.vtkMRMLSegmentEditorNode | None = None
+        self._effects = {name: qSlicerSegmentEditorAbstractEffect(self) for name in _EFFECTS}
+        for name, effect in self._effects.items():
+            effect.setObjectName(name)
         layout = QtWidgets.QVBoxLayout(self)
         self._label = QtWidgets.QLabel("Segment Editor", self)
         self._label.setMinimumHeight(120)
@@ -138,11 +148,15 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
         if self._editor_node is not None:
             self._editor_node.SetActiveEffectName(name)
 
-    def setActiveEffect(self, effect: None) -> None:
-        """Effects are objects of Slicer's C++ side; only leaving the active one (``None``) is possible here."""
-        self._called("setActiveEffect", effect)
-        if self._editor_node is not None:
-            self._editor_node.SetActiveEffectName("")
+    def setActiveEffect(self, effect: qSlicerSegmentEditorAbstractEffect | None) -> None:
+        self.setActiveEffectByName("" if effect is None else effect.objectName())
+
+    def activeEffect(self) -> qSlicerSegmentEditorAbstractEffect | None:
+        name = "" if self._editor_node is None else self._editor_node.GetActiveEffectName()
+        return self.effectByName(name) if name else None
+
+    def effectByName(self, name: str) -> qSlicerSegmentEditorAbstractEffect | None:
+        return self._effects.get(name)
 
     def availableEffectNames(self) -> list[str]:
         return list(_EFFECTS)

@@ -106,8 +106,9 @@ class qSlicerApplication(QtWidgets.QApplication):
     def moduleDocumentationUrl(self, name: str) -> str:
         return f"https://slicer.readthedocs.io/en/latest/user_guide/modules/{name.lower()}.html"
 
-    def testingEnabled(self) -> bool:
-        return self.state.testing
+    @staticmethod
+    def testingEnabled() -> bool:
+        return QtWidgets.QApplication.instance().state.testing
 
     # --- what would leave the program or redraw it: only remembered
 

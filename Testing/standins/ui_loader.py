@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 from PySide6 import QtCore, QtUiTools, QtWidgets
 
-from standins.implementations import implementation, is_own, register
+from standins.implementations import enum_values, implementation, is_own, register
 from standins.signals import argument_types
 from standins.surface import class_names, class_surface
 
@@ -27,8 +27,10 @@ class QUiLoader(QtUiTools.QUiLoader):
             _check_class(class_name)
             if is_own(class_name):
                 self.registerCustomWidget(implementation(class_name))
+        later = []
         for element in tree.iter("widget"):
             _check_properties(element)
+            later += _take_enums(element)
         connections = list(tree.iter("connection"))
         for element in connections:
             _check_connection(element, widgets)
@@ -39,6 +41,8 @@ class QUiLoader(QtUiTools.QUiLoader):
         buffer.setData(ElementTree.tostring(tree))
         buffer.open(QtCore.QIODevice.ReadOnly)
         widget = super().load(buffer, parent)
+        for name, property_name, value in later:
+            _find(widget, name).setProperty(property_name, value)
         for element in connections:
             _connect(widget, element)
         return widget
@@ -76,12 +80,34 @@ def _check_connection(element: ElementTree.Element, widgets: dict[str, str]) -> 
         raise UiFileError(f"{widgets[receiver]} has no slot {slot}")
 
 
-def _connect(top: QtWidgets.QWidget, element: ElementTree.Element) -> None:
-    def find(name: str) -> QtWidgets.QWidget:
-        return top if top.objectName() == name else top.findChild(QtWidgets.QWidget, name)
+def _take_enums(element: ElementTree.Element) -> list[tuple[str, str, int]]:
+    """Take CTK's and Slicer's enum properties out: Qt's loader cannot read enumerators of classes made in Python."""
+    class_name = element.get("class")
+    if not is_own(class_name):
+        return []
+    taken = []
+    for item in element.findall("property"):
+        text = item.findtext("enum") or item.findtext("set")
+        details = class_surface(class_name).properties.get(item.get("name"))
+        values = enum_values(details.declared_in).get(details.cpp_type) if text and details else None
+        if values is None:
+            continue
+        keys = [key.rpartition("::")[2] for key in text.split("|")]
+        unknown = [key for key in keys if key not in values]
+        if unknown:
+            raise UiFileError(f"{class_name} has no {details.cpp_type} {unknown}")
+        taken.append((element.get("name"), item.get("name"), sum({values[key] for key in keys})))
+        element.remove(item)
+    return taken
 
+
+def _find(top: QtWidgets.QWidget, name: str) -> QtWidgets.QWidget:
+    return top if top.objectName() == name else top.findChild(QtWidgets.QWidget, name)
+
+
+def _connect(top: QtWidgets.QWidget, element: ElementTree.Element) -> None:
     signal, slot = element.findtext("signal"), element.findtext("slot")
-    receiver = getattr(find(element.findtext("receiver")), slot.split("(")[0])
+    receiver = getattr(_find(top, element.findtext("receiver")), slot.split("(")[0])
     count = len(argument_types(slot))
-    sender = getattr(find(element.findtext("sender")), signal.split("(")[0])
+    sender = getattr(_find(top, element.findtext("sender")), signal.split("(")[0])
     sender.connect(lambda *arguments: receiver(*arguments[:count]))
