@@ -16,7 +16,7 @@ from panel.panel_fixtures import OpenPanel
 def test_the_module_says_what_it_is(slicer_panel_environment: SimpleNamespace) -> None:
     import ConvNeXtSeg
 
-    parent = SimpleNamespace()
+    parent = SimpleNamespace(path=ConvNeXtSeg.__file__)
     ConvNeXtSeg.ConvNeXtSeg(parent)
     assert parent.title == "ConvNeXtSeg"
     assert parent.categories == ["Segmentation"]

@@ -20,6 +20,18 @@ def without_monai(monkeypatch: pytest.MonkeyPatch, slicer_panel_environment: Sim
     monkeypatch.setattr(requirements, "_installed", lambda name: None if name == "monai" else real(name))
 
 
+def _yes() -> int:
+    import qt
+
+    return qt.QMessageBox.Yes
+
+
+def _no() -> int:
+    import qt
+
+    return qt.QMessageBox.No
+
+
 def test_requirements_are_those_of_the_engine_without_slicers_own(slicer_panel_environment, repository) -> None:
     from ConvNeXtSegLib.setup.requirements import requirements
 
@@ -53,7 +65,7 @@ def test_a_click_asks_and_installs_what_is_missing_freezing_the_rest(
     monkeypatch.setattr(slicer_packages, "_pip_install", spy)
     system = open_panel.panel.system
     assert "monai missing" in system.ui.requirementsLabel.text
-    dialogs.will_answer(True)
+    dialogs.will_answer(_yes())
     system.ui.installButton.click()
     (asked,) = dialogs.shown
     assert "monai>=1.5" in asked.text
@@ -68,7 +80,7 @@ def test_a_click_asks_and_installs_what_is_missing_freezing_the_rest(
 def test_nothing_is_installed_without_consent(
     without_monai, open_panel: OpenPanel, slicer_panel_environment, dialogs
 ) -> None:
-    dialogs.will_answer(False)
+    dialogs.will_answer(_no())
     open_panel.panel.system.ui.installButton.click()
     assert list(slicer_panel_environment.installed) == []
     assert open_panel.panel.system.ui.installButton.isEnabled()
@@ -81,7 +93,7 @@ def test_without_the_pytorch_extension_the_message_says_where_to_get_it(
 
     monkeypatch.setattr(requirements, "_installed", lambda name: None if name == "torch" else "99.0")
     open_panel.panel.system.refresh()
-    dialogs.will_answer(True)
+    dialogs.will_answer(_yes())
     open_panel.panel.system.ui.installButton.click()
     what, _why, what_next = open_panel.panel.system.messages.text.splitlines()
     assert what == "The PyTorch extension is not installed."
@@ -110,7 +122,7 @@ def test_a_private_folder_receives_only_what_slicer_lacks(
     system = open_panel.panel.system
     system.ui.wheelFolder.currentPath = str(tmp_path / "wheels")
     system.ui.privateFolder.currentPath = str(tmp_path / "packages")
-    dialogs.will_answer(True)
+    dialogs.will_answer(_yes())
     system.ui.installButton.click()
     open_panel.spin(lambda: bool(system.messages.text), timeout=20)
     assert system.messages.text.startswith("The requirements are installed.")
@@ -135,7 +147,7 @@ def test_a_failed_private_installation_shows_pips_last_words(
     monkeypatch.setenv("PYTHONPATH", str(fake.parent))
     system = open_panel.panel.system
     system.ui.privateFolder.currentPath = str(tmp_path / "packages")
-    dialogs.will_answer(True)
+    dialogs.will_answer(_yes())
     system.ui.installButton.click()
     open_panel.spin(lambda: bool(system.messages.text), timeout=20)
     what, why, _next = system.messages.text.splitlines()

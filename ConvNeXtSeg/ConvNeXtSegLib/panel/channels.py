@@ -86,7 +86,11 @@ class ChannelSelectors:
         # While a scene closes, selectors lose their nodes one by one: that is not the user's choice.
         if self._updating or slicer.mrmlScene.IsClosing():
             return
+        before = self.reference
         self._parameters.set_channel(name, node)
+        # The reference stays where it is when another volume is added; it must not jump by itself.
+        volumes = self.volumes()
+        self._parameters.reference_channel = before if before in volumes else next(iter(volumes), "")
         self._fill_reference()
         self._on_changed()
 
