@@ -84,16 +84,13 @@ class _Operations:
 
     def evaluate(self, args: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
         """Compare a model's masks with those of a case set."""
-        from dataclasses import asdict
-
         from ..labels.case_set import CaseSet
         from ..training.evaluate import evaluate
 
         reporter.progress("load", 0.0, "loading the model")
         loaded, loaded_now = self._warm.get(args["model"], args.get("device", "auto"), args.get("backend", "auto"))
         cases = CaseSet.open(Path(args["cases"])).cases(args.get("split"))
-        evaluation = evaluate(loaded, cases, reporter.part(_LOADING_PART, 1.0) if loaded_now else reporter)
-        return {"rows": [asdict(row) for row in evaluation.rows]}
+        return evaluate(loaded, cases, reporter.part(_LOADING_PART, 1.0) if loaded_now else reporter).to_dict()
 
 
 def _finetune(args: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
@@ -104,19 +101,20 @@ def _finetune(args: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
     from ..training.recipe import read_recipe
 
     store = ModelStore()
+    run_folder, guard = args.get("run_folder"), args.get("guard")
     result = finetune(
         store.open(args["model"]),
         CaseSet.open(Path(args["cases"])),
         read_recipe(args.get("recipe") or "adapt"),
         store,
-        run_folder=Path(args["run_folder"]),
+        run_folder=Path(run_folder) if run_folder else None,
         steps=args.get("steps"),
         resume=bool(args.get("resume")),
-        guard=args.get("guard"),
+        guard=Path(guard) if guard else None,
         device=args.get("device") or "auto",
         reporter=reporter,
     )
-    return {"version": result.version, "verdict": result.verdict, "run_folder": result.run_folder}
+    return {"version": result.version, "verdict": result.verdict.to_dict(), "run_folder": result.run_folder}
 
 
 def _doctor(_args: dict[str, Any], _reporter: Reporter) -> dict[str, Any]:

@@ -44,8 +44,9 @@ class WorkerProcess:
         self._popen = _start(command, environment)
         self._threads = [
             threading.Thread(target=target, name=f"worker-{target.__name__.strip('_')}", daemon=True)
-            for target in (self._listen, self._keep_log, self._watch)
+            for target in (self._keep_log, self._listen, self._watch)
         ]
+        self._log_thread = self._threads[0]
         for thread in self._threads:
             thread.start()
 
@@ -171,6 +172,7 @@ class WorkerProcess:
             status = self._popen.wait(1.0)
         except subprocess.TimeoutExpired:
             status = None
+        self._log_thread.join(1.0)  # its last line tells why
         with self._lock:
             self._ended.set()
             self._dispatch(self._session.ended(reason_of_end(status, self._log)))

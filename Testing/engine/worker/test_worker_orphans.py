@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -23,8 +24,8 @@ def started(planted_environment):
     """A worker that this test talks to byte by byte, with any process as its “Slicer”."""
     workers: list[subprocess.Popen] = []
 
-    def start(parent_pid: int, role: str = "segment") -> tuple[subprocess.Popen, ProcessIdentity]:
-        arguments = worker_arguments(role, parent_pid=parent_pid, operations="planted_operations")
+    def start(parent_pid: int, role: str = "segment", **options) -> tuple[subprocess.Popen, ProcessIdentity]:
+        arguments = worker_arguments(role, parent_pid=parent_pid, operations="planted_operations", **options)
         command = [sys.executable, *arguments]
         worker = subprocess.Popen(command, stdin=-1, stdout=-1, bufsize=0, env=worker_environment(planted_environment))
         workers.append(worker)
@@ -94,7 +95,11 @@ def test_a_training_writes_its_checkpoint_before_it_goes(started, eventually, tm
     assert checkpoint.read_text(encoding="utf-8") == "step 1"
 
 
-@pytest.mark.parametrize("op", ["idle", "plant_deaf"])
+@pytest.mark.parametrize(
+    ("way", "op"),
+    [("direct", "idle"), ("inherit", "idle"), ("copy", "idle"), ("inherit", "plant_deaf")],
+    indirect=["way"],
+)
 def test_killing_the_program_that_uses_the_client_ends_the_worker(planted_environment, eventually, tmp_path, way, op):
     python = sys.executable if way == "direct" else make_launcher(tmp_path, way)
     command = [sys.executable, str(HERE / "slicer_standin.py"), str(python), op]
@@ -126,13 +131,27 @@ def test_a_worker_whose_launcher_carried_its_stdio_ends_with_the_launcher(make_c
     assert client.call("plant_echo", {"n": 1}) == {"n": 1}
 
 
-@pytest.mark.parametrize("end", ["close", "kill", "crash", "idle"])
-def test_what_the_worker_started_ends_with_it(make_client, eventually, way, end):
-    client = make_client(way=way, idle_seconds=0.5 if end == "idle" else 60)
+@pytest.mark.parametrize("end", ["input", "sigterm", "idle"])
+def test_what_the_worker_started_ends_with_it(started, eventually, end):
+    worker, process = started(os.getpid(), idle_seconds=0.5 if end == "idle" else 60)
+    worker.stdin.write(encode({"id": 1, "op": "plant_leave_a_child"}))
+    child = identify(json.loads(worker.stdout.read(4096))["value"]["child"])
+    assert is_running(child)
+    if end == "input":
+        worker.stdin.close()
+    elif end == "sigterm":
+        os.kill(process.pid, 15)
+    eventually(lambda: not is_running(process), 4.0, "the worker's end")
+    eventually(lambda: not is_running(child), 1.0, "the child's end")
+
+
+@pytest.mark.parametrize("end", ["kill", "crash"])
+def test_what_a_worker_could_not_end_itself_the_client_ends(make_client, eventually, way, end):
+    client = make_client(way=way)
     child = identify(client.call("plant_leave_a_child")["child"])
     assert is_running(child)
     if end == "crash":
         os.kill(client.pid, 9)
-    elif end != "idle":
-        getattr(client, end)()
+    else:
+        client.kill()
     eventually(lambda: not is_running(child), 4.0, "the child's end")

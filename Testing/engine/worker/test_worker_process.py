@@ -95,12 +95,14 @@ def test_nothing_that_is_printed_disturbs_the_protocol(make_client, way, eventua
         eventually(lambda said=said: any(said in line for line in client.log), what=f"“{said}” in the log")
 
 
-def test_any_text_arrives_as_it_was_sent(make_client, way):
-    assert make_client(way=way).call("plant_echo", {STRANGE: [STRANGE, 1.5, None]}) == {STRANGE: [STRANGE, 1.5, None]}
+def test_any_text_arrives_as_it_was_sent(make_client):
+    assert make_client(way="copy").call("plant_echo", {STRANGE: [STRANGE, 1.5, None]}) == {
+        STRANGE: [STRANGE, 1.5, None]
+    }
 
 
-def test_errors_come_in_three_parts_and_leave_the_worker_usable(make_client, way):
-    client = make_client(way=way)
+def test_errors_come_in_three_parts_and_leave_the_worker_usable(make_client):
+    client = make_client()
     pid = client.start().pid
     with pytest.raises(InputError) as caught:
         client.call("plant_input_error", {"text": STRANGE})
@@ -142,8 +144,8 @@ def test_a_ping_is_answered_in_the_middle_of_the_work(make_client, call):
     assert time.monotonic() - started < 1.0 and calling.is_alive()
 
 
-def test_cancel_stops_listening_work_within_a_second_and_keeps_the_worker(make_client, call, way):
-    client = make_client(way=way)
+def test_cancel_stops_listening_work_within_a_second_and_keeps_the_worker(make_client, call):
+    client = make_client(way="inherit")
     pid = client.start().pid
     calling = call(client, "plant_polite")
     client.cancel()
@@ -240,8 +242,8 @@ def test_a_python_that_does_not_exist_gives_a_plain_error(make_client, tmp_path)
     assert caught.value.code == "worker-not-started" and "no-python" in caught.value.reason and caught.value.remedy
 
 
-def test_an_idle_worker_gives_its_memory_back_and_comes_again_when_needed(make_client, way, eventually):
-    client = make_client(way=way, idle_seconds=0.3)
+def test_an_idle_worker_gives_its_memory_back_and_comes_again_when_needed(make_client, eventually):
+    client = make_client(way="inherit", idle_seconds=0.3)
     process = identify(client.start().pid)
     eventually(lambda: not is_running(process), what="the idle exit")
     eventually(lambda: client.pid is None)
