@@ -17,16 +17,22 @@ class ChannelSelectors:
     """The channel rows of the *Segment* section.
 
     Args:
-        holder: Widget with a form layout that gets one row per channel.
+        form: Gets one row per channel.
+        first_row: Where the first of them goes.
         reference: Combo box that says on which volume the result lands.
         parameters: Where the choices are kept.
         on_changed: Called after the user has chosen something.
     """
 
     def __init__(
-        self, holder: qt.QWidget, reference: qt.QComboBox, parameters: Parameters, on_changed: Callable[[], None]
+        self,
+        form: qt.QFormLayout,
+        first_row: int,
+        reference: qt.QComboBox,
+        parameters: Parameters,
+        on_changed: Callable[[], None],
     ):
-        self._holder, self._reference = holder, reference
+        self._form, self._first_row, self._reference = form, first_row, reference
         self._parameters, self._on_changed = parameters, on_changed
         self._selectors: dict[str, slicer.qMRMLNodeComboBox] = {}
         self._updating = False
@@ -40,10 +46,11 @@ class ChannelSelectors:
     def build(self, channels: Sequence[str]) -> None:
         """Make one row per channel of a model; rows that stay the same are left alone."""
         if list(channels) != list(self._selectors):
-            form = self._holder.layout()
-            while form.rowCount():
-                form.removeRow(0)
-            self._selectors = {name: self._row(form, name) for name in channels}
+            self._updating = True  # a selector that goes loses its node; that is not the user's choice
+            for selector in self._selectors.values():
+                selector.setMRMLScene(None)
+                self._form.removeRow(selector)
+            self._selectors = {name: self._row(name, self._first_row + n) for n, name in enumerate(channels)}
         self.refresh()
 
     def refresh(self) -> None:
@@ -66,7 +73,7 @@ class ChannelSelectors:
         chosen = self._parameters.reference_channel
         return chosen if chosen in volumes else next(iter(volumes), "")
 
-    def _row(self, form: qt.QFormLayout, name: str) -> slicer.qMRMLNodeComboBox:
+    def _row(self, name: str, row: int) -> slicer.qMRMLNodeComboBox:
         selector = slicer.qMRMLNodeComboBox()
         selector.setObjectName(f"channelSelector{name}")
         selector.nodeTypes = ["vtkMRMLScalarVolumeNode"]
@@ -79,7 +86,7 @@ class ChannelSelectors:
         selector.setToolTip(_("The volume that shows {channel}; leave it out if there is none").format(channel=name))
         selector.setMRMLScene(slicer.mrmlScene)
         selector.connect("currentNodeChanged(vtkMRMLNode*)", lambda node: self._on_volume(name, node))
-        form.addRow(_("{channel}:").format(channel=name), selector)
+        self._form.insertRow(row, _("{channel}:").format(channel=name), selector)
         return selector
 
     def _on_volume(self, name: str, node: slicer.vtkMRMLScalarVolumeNode | None) -> None:
@@ -99,6 +106,9 @@ class ChannelSelectors:
         self._on_changed()
 
     def _fill_reference(self) -> None:
-        choices = [(f"{name} – {node.GetName()}", name) for name, node in self.volumes().items()]
+        choices = [
+            (name if node.GetName() == name else f"{name}: {node.GetName()}", name)
+            for name, node in self.volumes().items()
+        ]
         fill_choices(self._reference, choices, self.reference)
         self._reference.setEnabled(len(choices) > 1)

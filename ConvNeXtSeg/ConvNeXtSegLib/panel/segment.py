@@ -19,6 +19,9 @@ from .collaborators import Collaborators
 from .section import Section, chosen_value, fill_choices
 from .wording import device_text, joined, progress_text, seconds_text, volumes_html
 
+# In segment.ui the channels stand below the model and what it may be used for.
+_FIRST_CHANNEL_ROW = 2
+
 
 class SegmentSection(Section):
     """The first section of the panel.
@@ -46,7 +49,11 @@ class SegmentSection(Section):
         self._failed = False
         ui = self.ui
         self.channels = ChannelSelectors(
-            ui.channelsWidget, ui.referenceSelector, collaborators.parameters, self._after_choice
+            ui.segmentInputs.layout(),
+            _FIRST_CHANNEL_ROW,
+            ui.referenceSelector,
+            collaborators.parameters,
+            self._after_choice,
         )
         ui.modelSelector.connect("currentIndexChanged(int)", self._on_model)
         ui.deviceSelector.connect("currentIndexChanged(int)", self._on_device)
@@ -174,7 +181,7 @@ class SegmentSection(Section):
         ui = self.ui
         if self._run is None or not ui.cancelButton.isEnabled():
             return
-        ui.progressBar.setRange(0, 100)
+        ui.progressBar.setRange(0, 100 if progress.fraction > 0 else 0)
         ui.progressBar.setValue(int(progress.fraction * 100))
         ui.progressLabel.setText(progress_text(progress))
 

@@ -58,16 +58,12 @@ def device_text(device: str) -> str:
 def volumes_html(volumes_ml: Mapping[str, float], contract: LabelContract) -> str:
     """Return the volumes of labels (with their colours) and of regions as a small table."""
     rows = [
-        _volume_row(
-            f'<span style="color:{_hex(label.color)}">■</span> {html.escape(label.name)}', volumes_ml[label.name]
-        )
-        for label in contract.labels
+        _volume_row(_square(label.color) + html.escape(label.name), volumes_ml[label.name]) for label in contract.labels
     ]
-    labels = {label.name for label in contract.labels}
     rows += [
         _volume_row(f"<i>{html.escape(region.name)}</i>", volumes_ml[region.name])
         for region in contract.regions
-        if region.name in volumes_ml and region.name not in labels
+        if len(region.labels) > 1  # a region of one label has been said already
     ]
     return f'<table cellspacing="0" cellpadding="2">{"".join(rows)}</table>'
 
@@ -82,5 +78,6 @@ def _volume_row(name: str, millilitres: float) -> str:
     return f'<tr><td>{name}</td><td align="right">&nbsp;&nbsp;&nbsp;{number}</td></tr>'
 
 
-def _hex(color: tuple[float, float, float]) -> str:
-    return "#" + "".join(f"{round(part * 255):02x}" for part in color)
+def _square(color: tuple[float, float, float]) -> str:
+    code = "".join(f"{round(part * 255):02x}" for part in color)
+    return f'<span style="color:#{code}">■</span> '
