@@ -13,7 +13,8 @@ from pathlib import Path
 
 import environment
 
-DEFAULT_SEED = 2024
+# Far from the seeds of training (0 upwards); these four brains have all three labels.
+DEFAULT_SEED = 2029
 DEFAULT_STEPS = 40
 
 

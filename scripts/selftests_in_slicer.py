@@ -6,10 +6,8 @@ Windows Slicer has none, and Slicer's own messages would lie in between.
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
-import pkgutil
 import unittest
 
 import slicer
@@ -80,11 +78,9 @@ class ModuleIsLoaded(unittest.TestCase):
 
 def suite():
     """Return every test of the package ``ConvNeXtSegLib.selftest``, behind the check that the module is loaded."""
-    tests = unittest.TestSuite([unittest.defaultTestLoader.loadTestsFromTestCase(ModuleIsLoaded)])
-    package = importlib.import_module("ConvNeXtSegLib.selftest")
-    for found in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
-        tests.addTests(unittest.defaultTestLoader.loadTestsFromModule(importlib.import_module(found.name)))
-    return tests
+    from ConvNeXtSegLib.selftest import suite as shipped
+
+    return unittest.TestSuite([unittest.defaultTestLoader.loadTestsFromTestCase(ModuleIsLoaded), shipped()])
 
 
 def run():

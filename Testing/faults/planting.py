@@ -10,6 +10,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,8 +28,8 @@ class Fault:
         file: The source file, relative to the checkout.
         old: A piece of its text; it must occur exactly once.
         new: What stands there instead.
-        tests: pytest selections, relative to the checkout; each of them must pass on the intact source and at least one
-            test among them must fail on the broken one.
+        tests: pytest selections, relative to the checkout. At least one must fail; that they pass on the intact source
+            is what the rest of the suite shows.
     """
 
     name: str
@@ -42,7 +44,7 @@ class CannotPlant(Exception):
 
 
 def copied_checkout(repository: Path, target: Path) -> Path:
-    """Copy what the tests need: the module folder, the tests, and the settings of pytest."""
+    """Copy what the tests need: the module folder, the tests, the scripts, and the settings of pytest."""
     ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
     for name in ("ConvNeXtSeg", "Testing", "scripts", "docs"):
         shutil.copytree(repository / name, target / name, ignore=ignored)
@@ -50,8 +52,9 @@ def copied_checkout(repository: Path, target: Path) -> Path:
     return target
 
 
-def plant(fault: Fault, checkout: Path) -> None:
-    """Break the copy; raises :class:`CannotPlant` unless the text occurs exactly once."""
+@contextmanager
+def planted(fault: Fault, checkout: Path) -> Iterator[None]:
+    """Break the copy for the time of the block; raises :class:`CannotPlant` unless the text occurs exactly once."""
     path = checkout / fault.file
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     if text.count(fault.old) != 1 or fault.old == fault.new:
@@ -60,10 +63,14 @@ def plant(fault: Fault, checkout: Path) -> None:
             f"Adapt the fault to the source.\n{fault.old}"
         )
     path.write_text(text.replace(fault.old, fault.new), encoding="utf-8")
+    try:
+        yield
+    finally:
+        path.write_text(text, encoding="utf-8")
 
 
-def run_tests(checkout: Path, tests: tuple[str, ...], shared: str | None) -> tuple[bool, str]:
-    """Run the tests on the copy, in a process of their own.
+def run_tests(checkout: Path, tests: tuple[str, ...], shared: Path) -> tuple[bool, str]:
+    """Run the tests on the copy, in a process of their own, with the shared images at ``shared``.
 
     Returns:
         Whether all passed, and what pytest printed.
@@ -78,9 +85,8 @@ def run_tests(checkout: Path, tests: tuple[str, ...], shared: str | None) -> tup
         "PYTHONDONTWRITEBYTECODE": "1",
         "QT_QPA_PLATFORM": "offscreen",
         "OMP_NUM_THREADS": "1",
+        "CONVNEXTSEG_SHARED": os.environ.get("CONVNEXTSEG_SHARED", str(shared)),
     }
-    if shared:
-        variables["CONVNEXTSEG_SHARED"] = shared
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--timeout=120", *tests]
     result = subprocess.run(
         command, cwd=checkout, env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True,

@@ -61,9 +61,9 @@ def case_study(folder: Path) -> DemoStudy:
         )
     channels = {name: found[name] for name in _WORDS if name in found}
     if truth is None:
-        return DemoStudy(folder.name, channels)
+        return DemoStudy(folder.resolve().name, channels)
     return DemoStudy(
-        name=folder.name,
+        name=folder.resolve().name,
         channels=_reference_first(channels, truth),
         truth=truth,
         truth_values=None if truth.name.lower().endswith(".seg.nrrd") else _values(truth),

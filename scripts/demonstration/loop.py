@@ -35,7 +35,7 @@ def run_loop(studies: Sequence[DemoStudy], output: Path, steps: int, device: str
         The report's path.
     """
     folder = new_folder(output / "loop")
-    os.environ["CONVNEXTSEG_HOME"] = str(folder / "home")
+    os.environ["CONVNEXTSEG_HOME"] = str((folder / "home").absolute())
     model = bundled_model()
     name = model.partition("@")[0]
     cases = folder / "cases"
@@ -48,11 +48,9 @@ def run_loop(studies: Sequence[DemoStudy], output: Path, steps: int, device: str
         )  # fmt: skip
     print(f"== Fine-tuning on {', '.join(study.name for study in learn)}", flush=True)
     tuned = convnextseg("finetune", "--model", model, "--cases", str(cases), "--steps", str(steps), "--device", device)
-    candidate = f"{name}@{tuned['version']}"
-    rows = _compared(model, candidate, cases, folder)
-    print(*_table(rows, model, candidate), sep="\n")
-    note = "decided by the demonstration, to show that the decision is recorded"
-    convnextseg("models", "promote", candidate, "--overrule", "--note", note)
+    verdict, candidate = tuned["verdict"], f"{name}@{tuned['version']}"
+    print(verdict["text"])
+    convnextseg("models", "promote", candidate, *_decision(verdict))
     rolled_back = convnextseg("models", "rollback", name)
     history = convnextseg("models", "show", name)["history"]
     report = folder / "loop-report.json"
@@ -64,9 +62,12 @@ def run_loop(studies: Sequence[DemoStudy], output: Path, steps: int, device: str
             "steps": steps,
             "corrected": changed,
             "judged_on": [study.name for study in judge],
-            "scores": rows,
-            "verdict": tuned["verdict"],
-            "history": history,
+            "scores": verdict["table"],
+            "verdict": verdict,
+            "history": [
+                {key: event[key] for key in ("time", "action", "version", "previous", "overruled", "note")}
+                for event in history
+            ],
             "current_after_rollback": rolled_back["current"],
         },
     )
@@ -97,34 +98,8 @@ def _correct_and_export(study: DemoStudy, model: str, folder: Path, cases: Path,
     return {"name": study.name, "slices": slices}
 
 
-def _compared(base: str, candidate: str, cases: Path, folder: Path) -> list[dict[str, Any]]:
-    """Return one row per judging case and label or region, with the Dice of both versions."""
-    found: dict[str, dict[tuple[str, str], float]] = {}
-    for spec in (base, candidate):
-        report = folder / f"evaluation-{spec.replace('@', '-')}.json"
-        told = convnextseg(
-            "evaluate", "--model", spec, "--cases", str(cases), "--split", "test", "--report", str(report)
-        )  # fmt: skip
-        found[spec] = {(row["name"], score["name"]): score["dice"] for row in told["rows"] for score in row["scores"]}
-    return [
-        {
-            "case": case,
-            "name": label,
-            "base": round(dice, 4),
-            "candidate": round(found[candidate][case, label], 4),
-            "difference": round(found[candidate][case, label] - dice, 4),
-        }
-        for (case, label), dice in found[base].items()
-    ]
-
-
-def _table(rows: list[dict[str, Any]], base: str, candidate: str) -> list[str]:
-    head = f"{'case':24} {'label or region':18} {base:>18} {candidate:>18}  change"
-    return [
-        f"Dice on cases that were not learned from ({base} and {candidate}):",
-        head,
-        *(
-            f"{row['case']:24} {row['name']:18} {row['base']:18.3f} {row['candidate']:18.3f}  {row['difference']:+.3f}"
-            for row in rows
-        ),
-    ]
+def _decision(verdict: dict[str, Any]) -> list[str]:
+    """Return the options of ``models promote``: against a clear verdict the promotion has to say so."""
+    against = verdict["outcome"] in ("reject", "hard stop")
+    note = "decided by the demonstration, to show that a decision is recorded"
+    return [*(["--overrule"] if against else []), "--note", note]

@@ -24,9 +24,9 @@ _LOOP_STUDIES = CORRECTED_CASES + 2
 
 def run(arguments: argparse.Namespace) -> int:
     """Run what the options say; return the exit status of the command line."""
-    output = arguments.output.absolute()
+    output = arguments.output
     # The demonstration always shows the model that ships, whatever the user has fine-tuned.
-    os.environ["CONVNEXTSEG_HOME"] = str(output / "home")
+    os.environ["CONVNEXTSEG_HOME"] = str((output / "home").absolute())
     try:
         own = OwnFiles(output)
         studies = _studies(arguments, output)
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _studies(arguments: argparse.Namespace, output: Path) -> list[DemoStudy]:
     if arguments.case:
-        return [case_study(folder.absolute()) for folder in arguments.case]
+        return [case_study(folder) for folder in arguments.case]
     if arguments.sample:
         if arguments.loop:
             raise InputError(

@@ -47,8 +47,9 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="the fake Slicer is a sc
 def _run(repository: Path, tmp_path: Path, *tests: str, modules: str = "convnextseg=1", timeout: float = 30):
     selftest = tmp_path / "module" / "ConvNeXtSegLib" / "selftest"
     selftest.mkdir(parents=True)
-    for folder in (selftest, selftest.parent):
-        (folder / "__init__.py").write_text("")
+    shipped = repository / "ConvNeXtSeg" / "ConvNeXtSegLib" / "selftest" / "__init__.py"
+    (selftest / "__init__.py").write_text(shipped.read_text(encoding="utf-8"))
+    (selftest.parent / "__init__.py").write_text("")
     for number, test in enumerate(tests):
         (selftest / f"part_{number}.py").write_text(test)
     slicer = tmp_path / "Slicer"
