@@ -181,7 +181,7 @@ def _warnings(
         found.append(f"Not given: {', '.join(missing)}. The result is usually less accurate without.")
     for name in prepared.present:
         if not prepared.array[spec.channels.index(name)].any():
-            found.append(f"{name} is empty or constant where {study.reference} lies, so it counted as not given.")
+            found.append(f"{name} is the same everywhere where {study.reference} lies, so it counted as not given.")
     unknown = [name for name in study.channels if name not in spec.channels]
     if unknown:
         found.append(f"The model does not use {', '.join(unknown)}.")

@@ -40,12 +40,11 @@ def test_a_study_without_a_known_channel_is_refused_with_the_known_names(tiny_mo
         segment(study, loaded_with(tiny_model, FormulaBackend(thresholds(1, 1, 2, 3))))
 
 
-def test_a_channel_that_misses_the_reference_in_space_is_warned_of(tiny_model: ModelFolder) -> None:
-    far = Grid(GRID.size, GRID.spacing, (5000.0, 0.0, 0.0), GRID.direction)
-    study = Study({**STUDY.channels, "FLAIR": head(GRID, (0, 0, 0), 5, 300)}, "T1c")
-    study.channels["FLAIR"] = far.image(np.ones(far.shape, dtype=np.int16))
+def test_a_channel_that_shows_nothing_is_warned_of(tiny_model: ModelFolder) -> None:
+    flat = GRID.image(np.full(GRID.shape, 7, dtype=np.int16))
+    study = Study({**STUDY.channels, "FLAIR": flat}, "T1c")
     result = segment(study, loaded_with(tiny_model, FormulaBackend(thresholds(1, 1, 2, 3)), 2.0))
-    assert any(warning.startswith("FLAIR is empty") for warning in result.warnings)
+    assert any(warning.startswith("FLAIR is the same everywhere") for warning in result.warnings)
 
 
 def test_an_empty_result_says_so(tiny_model: ModelFolder) -> None:
