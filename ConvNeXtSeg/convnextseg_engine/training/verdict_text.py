@@ -101,10 +101,10 @@ def _result(verdict: Verdict) -> str:
         return f"Too few cases to judge. There are {count}; no test was made."
     if verdict.outcome is Outcome.REJECT:
         if any(comparison.shown_worse for comparison in verdict.comparisons):
-            return f"Not accepted. On {count} the candidate is worse."
+            return f"Not accepted. The test on {count} shows that the candidate is worse."
         return f"Not accepted. On {count} it could not be shown that the candidate is as good."
     weak = " The test is a weak one." if verdict.comparisons[0].weak else ""
-    return f"Accepted. On {count} the candidate loses less than {verdict.margin:.2f} Dice, if anything.{weak}"
+    return f"Accepted. By the test on {count} the mean loss is below {verdict.margin:.2f} Dice, if there is one.{weak}"
 
 
 def _why(verdict: Verdict) -> str:

@@ -41,7 +41,7 @@ def test_a_loss_of_the_margin_or_more_is_never_accepted(n):
     noise = np.resize([0.001, -0.001], n)
     assert outcome(noise - 0.02) is Outcome.REJECT
     assert outcome(noise - 0.05) is Outcome.REJECT
-    assert "the candidate is worse" in judge(*versions(noise - 0.05)).text()
+    assert "shows that the candidate is worse" in judge(*versions(noise - 0.05)).text()
 
 
 def test_a_candidate_whose_cases_differ_wildly_is_not_accepted_for_a_good_mean():
