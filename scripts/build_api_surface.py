@@ -46,6 +46,26 @@ qSlicerLayoutManager qSlicerModuleManager qSlicerModuleFactoryManager qSlicerScr
 qSlicerScriptedLoadableModuleWidget qSlicerSegmentEditorAbstractEffect
 """
 
+# Bases that moc does not tell: of classes that are no QObject, and second bases. PythonQt knows them
+# (``addParentClass`` in its generated code); the names are those of Qt's headers.
+CPP_BASES = {
+    "QWidget": ["QPaintDevice"],
+    "QLayout": ["QLayoutItem"],
+    "QWidgetItem": ["QLayoutItem"],
+    "QSpacerItem": ["QLayoutItem"],
+    "QPixmap": ["QPaintDevice"],
+    "QImage": ["QPaintDevice"],
+    "QInputEvent": ["QEvent"],
+    "QKeyEvent": ["QInputEvent"],
+    "QMouseEvent": ["QInputEvent"],
+    "QWheelEvent": ["QInputEvent"],
+    "QCloseEvent": ["QEvent"],
+    "QShowEvent": ["QEvent"],
+    "QHideEvent": ["QEvent"],
+    "QResizeEvent": ["QEvent"],
+    "QUiLoader": ["QObject"],
+}
+
 PYTHON_MODULES = ("slicer.util", "slicer.ScriptedLoadableModule", "slicer.packaging", "slicer.i18n")
 
 
@@ -122,7 +142,7 @@ def _qt_class(entry: dict) -> dict:
     for enum in wrapper.get("enums", ()):
         enums.setdefault(enum["name"], list(enum["values"]))
     return {
-        "base": moc.get("base"),
+        "bases": [moc["base"]] if moc.get("base") else [],
         "constructors": [arguments_of(declaration) for declaration in wrapper.get("constructors", ())],
         "properties": {
             name: [details["type"], details["writable"]]
@@ -131,7 +151,6 @@ def _qt_class(entry: dict) -> dict:
         },
         "methods": methods,
         "static": static,
-        "super_only": sorted(wrapper.get("super_only", ())),
         "signals": [signature for signature in moc.get("signals", ()) if signature not in gone.get("signals", ())],
         "enums": enums,
     }
@@ -147,12 +166,11 @@ def _slicer_class(entry: dict) -> dict:
         _add(static if method["kind"] == "static" else methods, method["name"], method["declaration"])
     python = entry.get("python", {})
     return {
-        "base": entry["base"],
+        "bases": [entry["base"]],
         "constructors": [arguments_of(python["constructor"])] if python.get("registered") else [],
         "properties": {item["name"]: [item["type"], item["writable"]] for item in entry["properties"]},
         "methods": methods,
         "static": static,
-        "super_only": [],
         "signals": [signal["signature"] for signal in entry["signals"]],
         "enums": {enum["name"]: list(enum["values"]) for enum in entry["enums"]},
     }
@@ -211,11 +229,11 @@ def build(facts: Path) -> dict:
         if name in classes:
             continue
         classes[name] = _slicer_class(slicer_facts[name]) if name in slicer_facts else _qt_class(qt_facts[name])
-        base = classes[name]["base"]
-        if base and (base in slicer_facts or base in qt_facts):
-            wanted.append(base)
-        elif base:
-            classes[name]["base"] = None
+        bases = CPP_BASES.get(name, []) if name not in slicer_facts else []
+        moc_bases = [] if name in ("QWheelEvent", "QMouseEvent") else classes[name]["bases"]  # they changed it in Qt 6
+        known = [base for base in [*moc_bases, *bases] if base in slicer_facts or base in qt_facts]
+        classes[name]["bases"] = known
+        wanted += known
     # PythonQt adds QByteArray.data() by hand (PYTHONQT.md, rule 21); the extraction lost the name of that function.
     classes["QByteArray"]["methods"]["data"] = [[]]
     python_facts = read("python_api.json")

@@ -1,6 +1,6 @@
 """The panel runs on real Qt and real MRML, through stand-ins that refuse what Slicer does not offer."""
 
-from panel.panel_fixtures import open_panel, python_slicer, tiny_model
+from panel.panel_fixtures import open_panel, python_slicer, tiny_model, tiny_model_folder
 from standins.fixtures import (
     dialogs,
     grab,
@@ -29,4 +29,5 @@ __all__ = [
     "slot_errors",
     "spin",
     "tiny_model",
+    "tiny_model_folder",
 ]

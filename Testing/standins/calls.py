@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from standins.implementations import implementation
+from standins.implementations import implementation, pyside_name
 from standins.overloads import convert, refuse_keywords
 from standins.surface import Overloads
 from standins.wrapper import Wrapper, is_python_subclass, keep_with_target, live_target
@@ -43,14 +43,11 @@ def internal(name: str) -> Callable[[Callable], Callable]:
 
 @dataclass(frozen=True)
 class Slot:
-    """One method name of a class: its overloads on an instance and, often of the same name, its static ones.
-
-    ``overloads`` is ``None`` for a protected virtual, whose arguments are passed on as they are.
-    """
+    """One method name of a class: its overloads on an instance and, often of the same name, its static ones."""
 
     class_name: str
     name: str
-    overloads: Overloads | None = ()
+    overloads: Overloads = ()
     static: Overloads = ()
 
 
@@ -77,18 +74,12 @@ class BoundSlot:
             raise ValueError(f"Trying to call '{slot.name}' on a destroyed {slot.class_name} object")
         if slot.name in _INTERNAL and not slot.overloads:
             return wrap(_INTERNAL[slot.name](instance, *arguments))
-        result = wrap(self._run(target, self._converted(arguments)))
+        result = wrap(self._run(target, convert(slot.class_name, slot.name, slot.overloads, arguments)))
         if slot.name.startswith(_OWNING_PREFIXES):
             for argument in arguments:
                 if isinstance(argument, Wrapper) and is_python_subclass(type(argument)):
                     keep_with_target(argument)
         return result
-
-    def _converted(self, arguments: tuple) -> list:
-        slot = self._slot
-        if slot.overloads is None:
-            return [getattr(argument, "_standin_target", argument) for argument in arguments]
-        return convert(slot.class_name, slot.name, slot.overloads, arguments)
 
     def _run(self, target: object | None, values: list) -> object:
         name = self._slot.name
@@ -96,6 +87,7 @@ class BoundSlot:
         for ancestor in base.__mro__:
             if (ancestor.__name__, name) in _REPLACED:
                 return _REPLACED[ancestor.__name__, name](target, *values)
+        name = pyside_name(name)
         if target is None:
             return getattr(base, name)(*values)
         if name in getattr(type(target), "_standin_overrides", ()):

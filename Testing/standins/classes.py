@@ -7,8 +7,8 @@ from functools import cache
 
 from standins.calls import Slot
 from standins.gaps import GapMember
-from standins.implementations import enum_values, implementation, is_own
-from standins.members import MethodMember, PropertyMember, SignalMember, SuperOnlyMember
+from standins.implementations import enum_values, implementation, is_own, pyside_name
+from standins.members import MethodMember, PropertyMember, SignalMember
 from standins.surface import INTERNAL_METHODS, INTERNAL_QOBJECT_METHODS, ClassSurface, class_surface
 from standins.wrapper import Wrapper, WrapperClass
 
@@ -36,6 +36,12 @@ def wrapper_class(name: str) -> type[Wrapper]:
     )
 
 
+def _is_gap(surface: ClassSurface, kind: str, name: str) -> bool:
+    """Whether CTK or Slicer adds this member to Qt's; what Qt itself has and PySide6 lacks is gone in Qt 6."""
+    qt_base = next((class_surface(ancestor) for ancestor in surface.chain if ancestor.startswith("Q")), None)
+    return is_own(surface.name) and (qt_base is None or name not in getattr(qt_base, kind))
+
+
 def _enums(surface: ClassSurface) -> dict[str, object]:
     """Enum types are bare ``int`` subclasses without members; the enumerators lie on the class (17, 18)."""
     target = implementation(surface.name)
@@ -58,7 +64,7 @@ def _signals(surface: ClassSurface) -> dict[str, object]:
     for signal, signatures in surface.signals.items():
         if hasattr(target, signal):
             members[signal] = SignalMember(surface.name, signal, signatures)
-        elif is_own(surface.name):
+        elif _is_gap(surface, "signals", signal):
             members[signal] = GapMember(surface.name, signal)
     return members
 
@@ -70,15 +76,12 @@ def _methods(surface: ClassSurface) -> dict[str, object]:
     for name in {**surface.methods, **surface.static}:
         if name.startswith("__") and name not in _OPERATORS:
             continue
-        if hasattr(target, name):
+        if hasattr(target, pyside_name(name)):
             slot = Slot(surface.name, name, surface.methods.get(name, ()), surface.static.get(name, ()))
             members[name] = MethodMember(slot)
-        elif is_own(surface.name):
+        elif _is_gap(surface, "methods", name) and _is_gap(surface, "static", name):
             members[name] = GapMember(surface.name, name)
     members |= {name: MethodMember(Slot(surface.name, name)) for name in internal}
-    for name in surface.super_only:
-        if hasattr(target, name):
-            members[name] = SuperOnlyMember(Slot(surface.name, name, None))
     return members
 
 
@@ -91,6 +94,6 @@ def _properties(surface: ClassSurface) -> dict[str, object]:
         alias = "objectName" if name == "name" and details.declared_in == "QObject" else name
         if meta.indexOfProperty(alias) >= 0:
             members[name] = PropertyMember(surface.name, name, alias, details)
-        elif is_own(surface.name):
+        elif _is_gap(surface, "properties", name):
             members[name] = GapMember(surface.name, name)
     return members

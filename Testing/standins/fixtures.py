@@ -17,6 +17,9 @@ from standins.environment import SlicerEnvironment, application, slicer_environm
 from standins.module_panel import WidgetMaker
 from standins.mrml import MRMLWorld
 
+# A new size climbs one level of nested layouts in one round of the event loop; the panel has four.
+_LAYOUT_ROUNDS = 8
+
 
 @pytest.fixture
 def slicer_version() -> str:
@@ -74,7 +77,8 @@ def grab() -> Callable[[object, Path], Path]:
     """``grab(widget, path)`` writes a PNG of a wrapped widget."""
 
     def write(widget: object, path: Path) -> Path:
-        application().processEvents()
+        for _ in range(_LAYOUT_ROUNDS):
+            application().processEvents()
         path.parent.mkdir(parents=True, exist_ok=True)
         assert widget._standin_target.grab().save(str(path), "PNG"), f"could not write {path}"
         return path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import keyword
 
 from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets
 
@@ -54,3 +55,8 @@ def enum_type(cpp_type: str, scope: str) -> type | None:
 def enum_values(name: str) -> dict[str, dict[str, int]]:
     """Enumerators of a CTK or Slicer class by enum, as its stand-in states them."""
     return getattr(implementation(name), "ENUMS", {})
+
+
+def pyside_name(name: str) -> str:
+    """PySide6 appends an underscore to names that are Python keywords (``raise_``)."""
+    return f"{name}_" if keyword.iskeyword(name) else name

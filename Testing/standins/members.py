@@ -8,7 +8,7 @@ from standins.calls import BoundSlot, Slot
 from standins.cpp_types import Mismatch, coerce
 from standins.signals import BoundSignal
 from standins.surface import Property
-from standins.wrapper import Wrapper, is_python_subclass, live_target
+from standins.wrapper import Wrapper, live_target
 from standins.wrapping import wrap
 
 
@@ -57,15 +57,6 @@ class MethodMember:
         self.slot = slot
 
     def __get__(self, instance: Wrapper | None, owner: type) -> BoundSlot:
-        return BoundSlot(self.slot, instance)
-
-
-class SuperOnlyMember(MethodMember):
-    """A protected virtual: a Python subclass may call it on its base, nobody else sees it (34)."""
-
-    def __get__(self, instance: Wrapper | None, owner: type) -> BoundSlot:
-        if instance is not None and not is_python_subclass(type(instance)):
-            raise AttributeError(f"{self.slot.class_name} has no attribute named '{self.slot.name}'")
         return BoundSlot(self.slot, instance)
 
 

@@ -98,4 +98,6 @@ def mrml_world() -> Iterator[MRMLWorld]:
             for module in loaded.values():
                 module.logic().SetMRMLScene(None)
             application_logic.SetMRMLScene(None)
+        # Python's garbage collection may destroy the scene much later; nobody may hear of that.
+        scene.RemoveAllObservers()
         del slicer.mrmlScene, slicer.modules

@@ -6,7 +6,7 @@ from PySide6 import QtCore, QtWidgets
 
 from standins.implementations import register
 from standins.scene_observer import SceneObserver
-from standins.stored import stored
+from standins.stored import add_setters, stored
 from standins.wheel import slicer
 
 
@@ -120,3 +120,11 @@ class qMRMLSegmentsTableView(qMRMLWidget):
     def rowForSegmentID(self, segment_id: str) -> int:
         displayed = self.displayedSegmentIDs()
         return displayed.index(segment_id) if segment_id in displayed else -1
+
+
+add_setters(
+    qMRMLSegmentsTableView,
+    *("selectionMode", "headerVisible", "visibilityColumnVisible", "colorColumnVisible", "opacityColumnVisible"),
+    *("statusColumnVisible", "layerColumnVisible", "readOnly", "filterBarVisible", "textFilter"),
+    "jumpToSelectedSegmentEnabled",
+)

@@ -170,6 +170,7 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
         return "" if self._current is None else self._current.GetID()
 
     currentNodeID = QtCore.Property(str, _current_id, setCurrentNodeID)
+    currentNodeId = QtCore.Property(str, _current_id, setCurrentNodeID)
 
     def setCurrentNodeIndex(self, index: int) -> None:
         nodes = self._nodes()

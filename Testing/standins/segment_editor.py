@@ -6,7 +6,7 @@ from PySide6 import QtCore, QtWidgets
 
 from standins.implementations import register
 from standins.mrml_widgets import qMRMLWidget
-from standins.stored import stored
+from standins.stored import add_setters, stored
 from standins.wheel import slicer
 
 _EFFECTS = ("Threshold", "Paint", "Draw", "Erase", "Level tracing", "Grow from seeds", "Fill between slices")
@@ -195,17 +195,10 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
         self._called("redo")
 
 
-def _setter(name: str) -> object:
-    def call(self: qMRMLSegmentEditorWidget, value: object) -> None:
-        self.setProperty(name, value)
-
-    return call
-
-
-for _name in (
+add_setters(
+    qMRMLSegmentEditorWidget,
     *("segmentationNodeSelectorVisible", "sourceVolumeNodeSelectorVisible", "autoShowSourceVolumeNode"),
     *("maskingSectionVisible", "specifyGeometryButtonVisible", "show3DButtonVisible", "undoEnabled", "readOnly"),
     *("addRemoveSegmentButtonsVisible", "switchToSegmentationsButtonVisible", "maximumNumberOfUndoStates"),
     *("effectButtonStyle", "effectColumnCount", "jumpToSelectedSegmentEnabled"),
-):
-    setattr(qMRMLSegmentEditorWidget, f"set{_name[0].upper()}{_name[1:]}", _setter(_name))
+)

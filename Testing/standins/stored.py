@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6 import QtCore
 
 
@@ -21,3 +23,16 @@ def stored(name: str, default: object, kind: object = None) -> QtCore.Property:
         self.__dict__[f"_{name}"] = value
 
     return QtCore.Property(kind or type(default), read, write)
+
+
+def add_setters(cls: type, *names: str) -> None:
+    """Give a class the slots ``setName`` of these properties, where the real class has them, too."""
+    for name in names:
+        setattr(cls, f"set{name[0].upper()}{name[1:]}", _setter(name))
+
+
+def _setter(name: str) -> Callable[[QtCore.QObject, object], None]:
+    def call(self: QtCore.QObject, value: object) -> None:
+        self.setProperty(name, value)
+
+    return call

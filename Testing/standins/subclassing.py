@@ -82,7 +82,7 @@ def pyside_subclass(cls: type[Wrapper]) -> type:
 def _overrides(surface: object, base: type, name: str, member: object) -> bool:
     if is_own(surface.name) or not isinstance(member, types.FunctionType):
         return False
-    return (name in surface.methods or name in surface.super_only) and hasattr(base, name)
+    return name in surface.methods and hasattr(base, name)
 
 
 def _shell(name: str, base: type) -> object:

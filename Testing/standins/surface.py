@@ -36,7 +36,6 @@ class ClassSurface:
     properties: dict[str, Property]
     methods: dict[str, Overloads]
     static: dict[str, Overloads]
-    super_only: frozenset[str]
     signals: dict[str, tuple[str, ...]]
     enums: dict[str, tuple[str, ...]]
 
@@ -60,10 +59,10 @@ def python_module(name: str) -> dict:
 
 
 def _chain(name: str) -> tuple[str, ...]:
-    chain = []
-    while name:
-        chain.append(name)
-        name = _document()["classes"][name]["base"]
+    """The class and its bases, nearest first."""
+    chain = [name]
+    for base in _document()["classes"][name]["bases"]:
+        chain += [ancestor for ancestor in _chain(base) if ancestor not in chain]
     return tuple(chain)
 
 
@@ -87,14 +86,12 @@ def class_surface(name: str) -> ClassSurface:
     static: dict[str, list] = {}
     signals: dict[str, list] = {}
     enums: dict[str, tuple[str, ...]] = {}
-    super_only: set[str] = set()
     for ancestor in chain:
         entry = classes[ancestor]
         for property_name, (cpp_type, writable) in entry["properties"].items():
             properties.setdefault(property_name, Property(cpp_type, writable, ancestor))
         _merge(methods, entry["methods"])
         _merge(static, entry["static"])
-        super_only.update(entry["super_only"])
         for enum, values in entry["enums"].items():
             enums.setdefault(enum, tuple(values))
     # PythonQt takes the first overload in the order of the meta object: that of the base comes first.
@@ -116,7 +113,6 @@ def class_surface(name: str) -> ClassSurface:
         properties=properties,
         methods={method: tuple(overloads) for method, overloads in methods.items()},
         static={method: tuple(overloads) for method, overloads in static.items()},
-        super_only=frozenset(super_only - set(methods)),
         signals={signal: tuple(signatures) for signal, signatures in signals.items()},
         enums=enums,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import ClassVar
 
 import shiboken6
@@ -114,10 +115,22 @@ def is_python_subclass(cls: type) -> bool:
     return Wrapper not in cls.__bases__
 
 
+class WrongThread(RuntimeError):
+    """A GUI object was touched outside the main thread; Slicer may crash there, now or later."""
+
+
 def live_target(wrapper: Wrapper) -> object | None:
-    """The PySide6 object, or ``None`` when C++ has deleted it (25) or ``super().__init__`` has not run (13)."""
+    """The PySide6 object, or ``None`` when C++ has deleted it (25) or ``super().__init__`` has not run (13).
+
+    Raises:
+        WrongThread: a ``QObject`` is touched outside the main thread (37).
+    """
     target = getattr(wrapper, "_standin_target", None)
-    return target if target is not None and shiboken6.isValid(target) else None
+    if target is None or not shiboken6.isValid(target):
+        return None
+    if isinstance(target, QtCore.QObject) and threading.current_thread() is not threading.main_thread():
+        raise WrongThread(f"{type(wrapper).__name__} touched in thread {threading.current_thread().name}")
+    return target
 
 
 def keep_with_target(wrapper: Wrapper) -> None:
