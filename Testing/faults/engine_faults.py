@@ -60,8 +60,8 @@ FAULTS = (
     Fault(
         "a candidate is used before anybody has decided",
         f"{_ENGINE}/models/store.py",
-        "state.verdicts | {version: verdict}, highest=number)",
-        "state.verdicts | {version: verdict}, highest=number, current=version)",
+        "state.verdicts | {version: verdict}, highest=highest)",
+        "state.verdicts | {version: verdict}, highest=highest, current=version)",
         (f"{_TESTS}/models/test_model_store.py::test_a_candidate_becomes_a_version_but_not_the_current_one",),
     ),
     Fault(

@@ -67,7 +67,7 @@ def case_study(folder: Path) -> DemoStudy:
         channels=_reference_first(channels, truth),
         truth=truth,
         truth_values=None if truth.name.lower().endswith(".seg.nrrd") else _values(truth),
-        truth_source=f"the mask {truth.name}",
+        truth_source=f"the expert mask {truth.name}",
     )
 
 
@@ -90,5 +90,5 @@ def _reference_first(channels: dict[str, Path], truth: Path) -> dict[str, Path]:
 
 def _values(truth: Path) -> dict[str, int]:
     """Return what the integers mean: enhancing tumour is 4 in BraTS until 2021, and 3 since."""
-    present = np.unique(sitk.GetArrayViewFromImage(read_image(truth)))
+    present = np.unique(sitk.GetArrayFromImage(read_image(truth)))
     return {"core": 1, "edema": 2, "enhancing": 3 if 3 in present and 4 not in present else 4}

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from convnextseg_engine.durable import write_json, write_text
+from convnextseg_engine.errors import InputError
 from convnextseg_engine.models.store import ModelStore
 
 from . import agreement
@@ -19,8 +20,15 @@ RESULT, PREVIEW, REPORT, NOTES = "segmentation.seg.nrrd", "preview.png", "report
 def bundled_model() -> str:
     """Return the first version of the model that ships, as the command line takes it."""
     store = ModelStore()
-    return next(
-        f"{name}@{version.version}" for name in store.names() for version in store.versions(name) if version.bundled
+    for name in store.names():
+        for version in store.versions(name):
+            if version.bundled:
+                return f"{name}@{version.version}"
+    raise InputError(
+        "No model ships with this checkout.",
+        reason="The folder ConvNeXtSeg/convnextseg_engine/data/models holds none.",
+        remedy="Clone the repository again.",
+        code="no-model",
     )
 
 
