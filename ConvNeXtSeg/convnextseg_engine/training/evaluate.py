@@ -130,18 +130,17 @@ def evaluate(
 
 
 def _check_labels(case: JudgedCase, contract: LabelContract) -> None:
-    ours, theirs = ({label.name: label.value for label in c.labels} for c in (contract, case.contract))
-    if ours != theirs:
+    if not contract.same_labels(case.contract):
         raise InputError(
             f"The case {case.id} has other labels than the model.",
-            reason=f"The model knows {_listed(ours)}; the case has {_listed(theirs)}.",
+            reason=f"The model knows {_listed(contract)}; the case has {_listed(case.contract)}.",
             remedy="Choose a case set that was made for this model's labels.",
             code="labels-differ",
         )
 
 
-def _listed(values: dict[str, int]) -> str:
-    return ", ".join(f"{name} = {value}" for name, value in sorted(values.items()))
+def _listed(contract: LabelContract) -> str:
+    return ", ".join(f"{label.name} = {label.value}" for label in contract.labels)
 
 
 def _names(contract: LabelContract) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -12,6 +12,8 @@ from monai.metrics import compute_dice, compute_hausdorff_distance
 
 from convnextseg_engine.errors import InputError, RunCancelled
 from convnextseg_engine.images.grid import Grid
+from convnextseg_engine.inference.loaded import load
+from convnextseg_engine.inference.segment import segment
 from convnextseg_engine.labels.contract import LabelContract
 from convnextseg_engine.progress import Reporter
 from convnextseg_engine.synthetic.brain import brain_tumour_contract
@@ -19,6 +21,7 @@ from convnextseg_engine.training.evaluate import evaluate, score_masks, targets
 from convnextseg_engine.training.guard import ProxyCase
 from convnextseg_engine.training.scores import Evaluation
 from convnextseg_engine.training.surface_distance import hd95_mm
+from engine.inference.tiny_model import write_tiny_model
 
 CONTRACT = brain_tumour_contract()
 GRID = Grid((20, 24, 16), (1.0, 1.5, 3.0), (0, 0, 0), (1, 0, 0, 0, 1, 0, 0, 0, 1))
@@ -153,3 +156,13 @@ def test_no_case_and_other_labels_are_refused(cases):
     with pytest.raises(InputError, match="other labels") as caught:
         evaluate(other, cases, segmenter=flair_threshold)
     assert "edema = 9" in caught.value.reason
+
+
+def test_a_real_model_is_evaluated_on_a_synthetic_case(tmp_path, cases):
+    loaded = load(write_tiny_model(tmp_path / "model"), "cpu", "torch")
+    row = evaluate(loaded, cases[:1]).rows[0]
+    predicted = segment(cases[0].study(), loaded)
+    assert row.scores["edema"].volume_ml == pytest.approx(predicted.volumes_ml["edema"])
+    assert row.scores["whole tumour"].reference_ml == pytest.approx(
+        (cases[0].mask() > 0).sum() * cases[0].study().reference_grid.voxel_ml
+    )

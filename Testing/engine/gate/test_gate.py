@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from convnextseg_engine.errors import InputError
-from convnextseg_engine.training.gate import judge
+from convnextseg_engine.training.gate import judge, not_judged
 from convnextseg_engine.training.guard import guard_report
 from convnextseg_engine.training.verdict import Action, Outcome, Verdict
 from engine.gate.made_scores import LABELS, REGIONS, changed, evaluation, versions
@@ -29,6 +29,13 @@ def test_with_fewer_than_five_cases_a_person_decides_however_good_the_candidate_
     assert "Too few cases" in text and "You decide" in text
     assert "Nothing: with" in text  # what a test could have noticed
     assert all(f"Case case-{i}" in text for i in range(n))
+
+
+def test_without_any_case_a_person_decides_and_the_words_say_why():
+    verdict = not_judged({"name": "demo", "version": "v2"})
+    assert (verdict.outcome, verdict.action, verdict.cases) == (Outcome.TOO_FEW, Action.DECIDE, 0)
+    assert "Too few cases" in verdict.text() and "Not measured" in verdict.text()
+    assert Verdict.from_dict(json.loads(json.dumps(verdict.to_dict()))) == verdict
 
 
 def test_equal_candidates_are_accepted_from_five_cases_on():
