@@ -102,6 +102,9 @@ def test_slicer_5_10_has_only_the_old_function(slicer_panel_environment):
     with pytest.raises(TypeError):
         slicer.util.pip_install("monai>=1.5", requester="ConvNeXtSeg")
     assert slicer_panel_environment.installed == [("pip_install", ["monai>=1.5"], {})]
+    assert not hasattr(slicer.util, "executePythonModule")
+    with pytest.raises(TypeError, match="blocking"):
+        slicer.util.launchConsoleProcess(["true"], blocking=False)
 
 
 @pytest.mark.usefixtures("slicer_panel_environment")

@@ -21,7 +21,6 @@ from standins import (  # noqa: F401 (some are imported for what they register)
     i18n,
     mrml_widgets,
     node_combo_box,
-    packaging_module,
     scripted_module,
     segment_editor,
     ui_loader,
@@ -33,6 +32,8 @@ from standins.launcher import make_launcher
 from standins.layout_manager import qSlicerLayoutManager
 from standins.module_manager import qSlicerModuleManager
 from standins.mrml import MRMLWorld
+from standins.old_slicer_util import slicer_util_of
+from standins.packaging_module import packaging_of
 from standins.qt_module import make_ctk, make_qt
 from standins.slicer_app import qSlicerApplication
 from standins.slicer_state import SlicerState
@@ -141,14 +142,14 @@ def slicer_environment(world: MRMLWorld, folder: Path, version: str = "5.12") ->
         layout_manager=qSlicerLayoutManager(world.scene),
     )
     app.state = state
-    packaging_module.install(version, state.installed)
     dialogs = Dialogs()
     use(dialogs)
     window = QtWidgets.QMainWindow()
     window.setObjectName("qSlicerMainWindow")
     window.resize(480, 900)
     try:
-        yield SlicerEnvironment(state, dialogs, wrap(window))
+        with slicer_util_of(version), packaging_of(version, state.installed):
+            yield SlicerEnvironment(state, dialogs, wrap(window))
     finally:
         window.close()
         for widget in app.topLevelWidgets():
@@ -157,5 +158,4 @@ def slicer_environment(world: MRMLWorld, folder: Path, version: str = "5.12") ->
         app.sendPostedEvents(None, QtCore.QEvent.DeferredDelete)
         app.processEvents()
         state.layout_manager.close()
-        packaging_module.uninstall()
         use(Dialogs())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -33,7 +34,7 @@ def slicer_panel_environment(
 ) -> Iterator[SlicerEnvironment]:
     """Slicer as a module finds it; see ``SlicerEnvironment``."""
     folder = tmp_path / "slicer"
-    monkeypatch.setenv("PATH", str(folder / "Slicer" / "bin"), prepend=":")
+    monkeypatch.setenv("PATH", str(folder / "Slicer" / "bin"), prepend=os.pathsep)
     with slicer_environment(mrml, folder, slicer_version) as environment:
         yield environment
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
-import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -15,7 +16,7 @@ from standins.gaps import StandInGap
 from standins.surface import python_module
 from standins.wheel import slicer
 
-# Parameter of main that 5.12.3 has, too; the one that only 5.12.3 has (``parent``) is refused.
+# Where the present test wants to read what was asked for.
 _INSTALLED: list[list[tuple]] = [[]]
 
 
@@ -44,9 +45,9 @@ def pip_check(req: object, _seen: object = None) -> bool:
 def _remember(name: str) -> Callable:
     def call(requirements: object, **keywords: object) -> None:
         _INSTALLED[0].append((name, _as_list(requirements), keywords))
-        for callback in (keywords.get("completedCallback"),):
-            if keywords.get("blocking") is False and callback is not None:
-                callback(0)
+        completed = keywords.get("completedCallback")
+        if keywords.get("blocking") is False and completed is not None:
+            completed(0)
 
     return call
 
@@ -67,32 +68,49 @@ def load_pyproject_dependencies(path: str | Path) -> list[Requirement]:
 
 
 def _strict(name: str, function: Callable) -> Callable:
-    """Allow only the arguments that Slicer's function has."""
+    """Allow only the arguments that Slicer's function has (``parent`` is in 5.12.3 only, so it is refused)."""
     listed = [item.partition("=")[0] for item in python_module("slicer.packaging")["functions"][name]]
 
     def call(*arguments: object, **keywords: object) -> object:
-        if len(arguments) > len(listed):
-            raise TypeError(f"{name}() takes {len(listed)} arguments but {len(arguments)} were given")
-        named = dict(zip(listed, arguments, strict=False))
-        for keyword, value in keywords.items():
-            if keyword not in listed or keyword in named:
-                raise TypeError(f"{name}() got an unexpected or repeated keyword argument '{keyword}'")
-            named[keyword] = value
-        first = named.pop(listed[0]) if listed and listed[0] in named else inspect.Parameter.empty
-        return function(**named) if first is inspect.Parameter.empty else function(first, **named)
+        unknown = [keyword for keyword in keywords if keyword not in listed[len(arguments) :]]
+        if unknown or len(arguments) > len(listed):
+            raise TypeError(f"{name}({', '.join(listed)}) got unexpected arguments {unknown or arguments}")
+        named = dict(zip(listed, arguments, strict=False)) | keywords
+        positional = [named.pop(first) for first in listed[:1] if first in named]
+        return function(*positional, **named)
 
     call.__name__ = name
     return call
 
 
-def install(version: str, installed: list[tuple]) -> None:
-    """Make the packaging functions of a Slicer version available; what they are asked for goes to ``installed``."""
+@contextmanager
+def packaging_of(version: str, installed: list[tuple]) -> Iterator[None]:
+    """For the time being: the packaging functions of a Slicer version.
+
+    Args:
+        version: ``"5.10"`` has ``slicer.util.pip_install`` and ``pip_uninstall`` only.
+        installed: receives what they are asked for: function, requirements, keywords.
+    """
     _INSTALLED[0] = installed
-    uninstall()
-    if version.startswith("5.10"):
-        slicer.util.pip_install = lambda requirements: _remember("pip_install")(requirements)
-        slicer.util.pip_uninstall = lambda requirements: _remember("pip_uninstall")(requirements)
-        return
+    before = {name: getattr(slicer.util, name) for name in ("pip_install", "pip_uninstall")}
+    if version == "5.10":
+        for name in before:
+            setattr(slicer.util, name, functools.partial(_old_function, name))
+    else:
+        slicer.packaging = sys.modules["slicer.packaging"] = _module()
+    try:
+        yield
+    finally:
+        vars(slicer.util).update(before)
+        sys.modules.pop("slicer.packaging", None)
+        vars(slicer).pop("packaging", None)
+
+
+def _old_function(name: str, requirements: object) -> None:
+    _remember(name)(requirements)
+
+
+def _module() -> ModuleType:
     functions = {
         "load_requirements": load_requirements,
         "load_pyproject_dependencies": load_pyproject_dependencies,
@@ -105,15 +123,4 @@ def install(version: str, installed: list[tuple]) -> None:
     module = ModuleType("slicer.packaging", __doc__)
     for name, function in functions.items():
         setattr(module, name, _strict(name, function))
-    sys.modules[module.__name__] = slicer.packaging = module
-
-
-_REAL = {name: getattr(slicer.util, name) for name in ("pip_install", "pip_uninstall")}
-
-
-def uninstall() -> None:
-    sys.modules.pop("slicer.packaging", None)
-    if hasattr(slicer, "packaging"):
-        del slicer.packaging
-    for name, function in _REAL.items():
-        setattr(slicer.util, name, function)
+    return module
