@@ -17,6 +17,8 @@ CHANNELS = ("T1", "T1c", "T2", "FLAIR")
 # 2 mm keeps a whole head within reach of two CPU cores; the mask still comes out on the study's own grid.
 SPACING = (2.0, 2.0, 2.0)
 NETWORK = {"name": "mednext", "size": "S", "kernel": 3, "width": 16, "dim": 3}
+# What decides how it is trained; not among the recipes that ship, which are for fine-tuning.
+RECIPE = Path(__file__).with_name("demo-brain-tumour.recipe.json")
 _FILES = {"T1": "t1", "T1c": "t1ce", "T2": "t2", "FLAIR": "flair"}
 
 

@@ -22,7 +22,7 @@ from convnextseg_engine.models.metadata import Metadata
 from convnextseg_engine.models.weights import load_weights
 from convnextseg_engine.networks.registry import build
 from convnextseg_engine.training.recipe import read_recipe
-from demo_model import CHANNELS, NETWORK, SPACING, brats_case, brats_split, contract
+from demo_model import CHANNELS, NETWORK, RECIPE, SPACING, brats_case, brats_split, contract
 from measure_demo_model import means, measure, table
 
 INTENDED_USE = (
@@ -42,7 +42,7 @@ def main() -> int:
     parser.add_argument("--run", type=Path, required=True, help="the training's run folder")
     parser.add_argument("--output", type=Path, required=True, help="the model folder to make")
     options = parser.parse_args()
-    recipe = read_recipe("demo-brain-tumour")
+    recipe = read_recipe(RECIPE)
     labels = contract()
     history = [json.loads(line) for line in (options.run / "log.jsonl").read_text().splitlines()]
     steps = max(entry["step"] for entry in history)
@@ -92,7 +92,7 @@ skull, for children, after surgery, or for tumours other than glioma.
 | network | MedNeXt-S, kernel 3, width 16 |
 | input | {", ".join(CHANNELS)} (any subset), resampled to {SPACING[0]:g} mm, z-scores within the brain |
 | output | whole tumour, tumour core, enhancing tumour; written as edema, core, enhancing |
-| trained | {steps} steps by `scripts/train_demo_model.py` on two CPU cores, recipe `demo-brain-tumour` |
+| trained | {steps} steps by `scripts/train_demo_model.py` on two CPU cores, recipe `scripts/demo-brain-tumour.recipe.json` |
 | licence | CC BY 4.0 |
 
 ## Data

@@ -27,7 +27,7 @@ from convnextseg_engine.training.recipe import read_recipe
 from convnextseg_engine.training.samples import PatchSource, training_case
 from convnextseg_engine.training.synthetic_source import synthetic_source
 from convnextseg_engine.training.validate import validation_of
-from demo_model import CHANNELS, NETWORK, SPACING, brats_case, brats_split, contract
+from demo_model import CHANNELS, NETWORK, RECIPE, SPACING, brats_case, brats_split, contract
 
 
 def main() -> int:
@@ -35,13 +35,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", type=Path, required=True, help="folder for checkpoints and the result")
     parser.add_argument("--resume", action="store_true", help="continue from the last checkpoint")
-    parser.add_argument(
-        "--steps", type=int, help="other number of steps than the recipe's"
-    )
+    parser.add_argument("--steps", type=int, help="other number of steps than the recipe's")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    recipe = read_recipe("demo-brain-tumour").with_steps(options.steps)
+    recipe = read_recipe(RECIPE).with_steps(options.steps)
     spec = InputSpec(CHANNELS, SPACING)
     labels = contract()
     cases = {split: [_prepared(name, labels, spec) for name in brats_split(split)] for split in ("train", "validation")}

@@ -50,8 +50,7 @@ class FinetuneSection(Section):
         self._last_metrics = ""
         ui = self.ui
         self.verdict = VerdictView(ui, self._promote)
-        names = [name for name in recipe_names() if name != "demo-brain-tumour"]
-        fill_choices(ui.recipeSelector, [(name, name) for name in names], collaborators.parameters.recipe)
+        fill_choices(ui.recipeSelector, [(name, name) for name in recipe_names()], collaborators.parameters.recipe)
         ui.stepsSpinBox.setValue(collaborators.parameters.steps or 0)
         ui.recipeSelector.connect("currentIndexChanged(int)", self._on_recipe)
         ui.stepsSpinBox.connect("valueChanged(int)", self._on_steps)
