@@ -41,6 +41,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", type=Path, required=True, help="the training's run folder")
     parser.add_argument("--output", type=Path, required=True, help="the model folder to make")
+    parser.add_argument("--note", default="", help="what else a reader should know of how it was trained")
     options = parser.parse_args()
     recipe = read_recipe(RECIPE)
     labels = contract()
@@ -58,7 +59,13 @@ def main() -> int:
         spacing=SPACING,
         patch=recipe.patch,
         skull_stripped=True,
-        lineage={"base": None, "script": "scripts/train_demo_model.py", "recipe": recipe.to_dict(), "steps": steps},
+        lineage={
+            "base": None,
+            "script": "scripts/train_demo_model.py",
+            "recipe": recipe.to_dict(),
+            "steps": steps,
+            "note": options.note,
+        },
         training_cases=_seen_images(),
         licence="CC-BY-4.0",
         attribution=ATTRIBUTION,
@@ -68,7 +75,7 @@ def main() -> int:
         unmeasured = ModelFolder.write(Path(temporary) / "model", metadata, labels, weights, "not measured yet")
         rows = measure(load(unmeasured, "cpu"))
     metadata = replace(metadata, validation={"split": "test", "rows": rows, "mean_dice": means(rows)})
-    ModelFolder.write(options.output, metadata, labels, weights, _card(rows, steps))
+    ModelFolder.write(options.output, metadata, labels, weights, _card(rows, steps, options.note))
     print(table(rows))
     return 0
 
@@ -79,7 +86,7 @@ def _seen_images() -> tuple[str, ...]:
     return tuple(sorted(voxel_hash(image) for study in studies for image in study.channels.values()))
 
 
-def _card(rows: list, steps: int) -> str:
+def _card(rows: list, steps: int, note: str) -> str:
     return f"""# Brain tumour, demonstration
 
 **Not for clinical use.** {INTENDED_USE}
@@ -92,7 +99,7 @@ skull, for children, after surgery, or for tumours other than glioma.
 | network | MedNeXt-S, kernel 3, width 16 |
 | input | {", ".join(CHANNELS)} (any subset), resampled to {SPACING[0]:g} mm, z-scores within the brain |
 | output | whole tumour, tumour core, enhancing tumour; written as edema, core, enhancing |
-| trained | {steps} steps by `scripts/train_demo_model.py` on two CPU cores, recipe `scripts/demo-brain-tumour.recipe.json` |
+| trained | {steps} steps by `scripts/train_demo_model.py` on two CPU cores{f"; {note}" if note else ""} |
 | licence | CC BY 4.0 |
 
 ## Data
