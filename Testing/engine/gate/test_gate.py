@@ -123,9 +123,12 @@ def test_it_is_said_whether_independence_was_checked():
 
 
 def test_versions_are_paired_by_content_not_by_order():
-    candidate, current, first = versions([0.05, 0.01, -0.01, 0.0, 0.02, 0.03])
+    easy_to_hard = np.linspace(0.9, 0.4, 6)  # equal bases would hide a wrong pairing
+    candidate, current, first = (evaluation(f"v{3 - i}", easy_to_hard - 0.01 * i) for i in range(3))
     shuffled = replace(current, rows=tuple(reversed(current.rows)))
-    assert judge(candidate, shuffled, first) == judge(candidate, current, first)
+    verdict = judge(candidate, shuffled, first)
+    assert verdict == judge(candidate, current, first)
+    assert verdict.comparisons[0].differences == pytest.approx([0.01] * 6)
 
 
 def test_evaluations_that_do_not_match_are_refused():
