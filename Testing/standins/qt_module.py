@@ -7,12 +7,12 @@ from types import ModuleType
 from PySide6 import QtCore
 
 import standins.dialogs
-import standins.qobject_methods  # noqa: F401  (both register what they replace)
+import standins.qobject_methods  # noqa: F401 (both are imported for what they register)
 from standins.classes import wrapper_class
 from standins.slot_errors import guarded
 from standins.subclassing import Signal, slot
 from standins.surface import class_names
-from standins.wrapper import Wrapper, WrapperClass, live_target
+from standins.wrapper import Wrapper, WrapperClass
 
 
 class WrapperModule(ModuleType):
@@ -51,6 +51,3 @@ def make_qt() -> WrapperModule:
 
 def make_ctk() -> WrapperModule:
     return WrapperModule("ctk", ("ctk",))
-
-
-__all__ = ["live_target", "make_ctk", "make_qt"]

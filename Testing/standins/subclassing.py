@@ -72,7 +72,6 @@ def pyside_subclass(cls: type[Wrapper]) -> type:
     def construct(self: object, wrapper: Wrapper, *arguments: object) -> None:
         # Virtuals may be called while the base is constructed.
         object.__setattr__(wrapper, "_standin_target", self)
-        self._standin_python = wrapper.__class__
         base.__init__(self, *arguments)
 
     namespace |= {"__init__": construct, "_standin_overrides": frozenset(overrides)}
