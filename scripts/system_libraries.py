@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 # What the Qt of the PySide6 wheel is linked against beyond the C and C++ run time, by the Debian package that has it.
-# From `ldd` on QtGui, QtWidgets and the offscreen platform plugin of PySide6_Essentials 6.12.0.
+# From `ldd` on QtGui, QtWidgets and the offscreen platform plugin of PySide6_Essentials 6.11.0.
 LIBRARIES = {
     "libEGL.so.1": "libegl1",
     "libGL.so.1": "libgl1",
