@@ -23,9 +23,9 @@ OLDEST_PYTHON = (3, 11)
 
 # In the order of installation. torch comes first and alone: see requirements-torch.txt.
 STEPS = {
-    "torch": "about 0.8 GB on disk; on Linux the default build brings NVIDIA's libraries, several GB more",
+    "torch": "about 0.9 GB on disk; on Linux the default build brings NVIDIA's libraries, several GB more",
     "runtime": "about 0.6 GB on disk",
-    "test": "about 1.6 GB on disk",
+    "test": "about 1.3 GB on disk",
 }
 
 
