@@ -55,7 +55,7 @@ def prepare(tests: bool = False, torch_index: str | None = None) -> Path:
             continue
         missing = _missing(_pins(step))
         if missing:
-            print(f"Set-up: installing {len(missing)} packages for “{step}” ({cost}) …", flush=True)
+            print(f"Set-up: installing what is missing for “{step}”: {', '.join(missing)} ({cost}) …", flush=True)
             index = ["--index-url", torch_index] if step == "torch" and torch_index else []
             _pip(*index, "--requirement", str(_requirements(step)))
             worked = True
