@@ -80,11 +80,13 @@ class ConvNeXtSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def enter(self):
         """The module is shown."""
-        self.panel.enter()
+        if self.panel is not None:
+            self.panel.enter()
 
     def exit(self):
-        """Another module is shown."""
-        self.panel.leave()
+        """Another module is shown; Slicer also says so after it has cleaned up."""
+        if self.panel is not None:
+            self.panel.leave()
 
     def cleanup(self):
         """Slicer closes or the module is reloaded: end the workers."""

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
+from standins.environment import SlicerEnvironment
 
 NETWORK = {"name": "mednext", "size": "S", "kernel": 3, "width": 4, "dim": 3}
 INTENDED_USE = "A model with random weights for tests; not for clinical use."
 
 
-@pytest.fixture
-def tiny_model(tmp_path: Path):
-    """A model with random weights in the test's own store; it marks something of every label."""
+@pytest.fixture(scope="session")
+def tiny_model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder with random weights, which mark something of every label."""
     import torch
 
     from convnextseg_engine.models.folder import ModelFolder
     from convnextseg_engine.models.metadata import Metadata
-    from convnextseg_engine.models.store import ModelStore
     from convnextseg_engine.networks.registry import build
     from convnextseg_engine.synthetic.brain import brain_tumour_contract
 
@@ -31,23 +30,25 @@ def tiny_model(tmp_path: Path):
         name="a-tiny-model", version="v1", title="Tiny model", intended_use=INTENDED_USE, network=NETWORK,
         channels=("T1", "T1c", "T2", "FLAIR"), spacing=(3.0, 3.0, 3.0), patch=(32, 32, 32),
     )  # fmt: skip
-    folder = tmp_path / "a-tiny-model"
+    folder = tmp_path_factory.mktemp("model") / "a-tiny-model"
     ModelFolder.write(folder, metadata, brain_tumour_contract(), build(NETWORK, 4, 3).state_dict(), "# Tiny model\n")
+    return folder
+
+
+@pytest.fixture
+def tiny_model(tiny_model_folder: Path):
+    """The model in the test's own store."""
+    from convnextseg_engine.models.store import ModelStore
+
     store = ModelStore()
-    store.install(folder)
+    store.install(tiny_model_folder)
     return store.open("a-tiny-model")
 
 
 @pytest.fixture
-def python_slicer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A launcher called PythonSlicer on the search path, as Slicer has one; one thread a worker."""
-    from standins.launcher import make_launcher
-
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    monkeypatch.setenv("PATH", str(folder) + os.pathsep + os.environ["PATH"])
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    return make_launcher(folder)
+def python_slicer(slicer_panel_environment: SlicerEnvironment) -> Path:
+    """Slicer's launcher for Python, behind which the workers run."""
+    return slicer_panel_environment.state.home / "bin" / "PythonSlicer"
 
 
 @dataclass
@@ -94,7 +95,7 @@ class OpenPanel:
     def click_segment(self) -> None:
         """Click and wait until the run has ended."""
         self.segment.ui.segmentButton.click()
-        self.spin(lambda: not self.segment.running, timeout=90)
+        self.spin(lambda: not self.segment.running, timeout=240)
 
     def mask_of(self, node, volume) -> Any:
         """The node's segments as one array by the contract's values, on the voxels of ``volume``."""
@@ -111,13 +112,12 @@ class OpenPanel:
 
 @pytest.fixture
 def open_panel(
-    slicer_panel_environment: SimpleNamespace,
+    slicer_panel_environment: SlicerEnvironment,
     make_widget: Callable[..., Any],
     spin: Callable[..., None],
     grab: Callable[..., None],
     repository: Path,
     tiny_model: Any,
-    python_slicer: Path,
 ) -> Iterator[OpenPanel]:
     """The panel with the tiny model chosen and a study in the scene, no volume chosen yet."""
     import ConvNeXtSeg

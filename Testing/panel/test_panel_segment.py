@@ -55,11 +55,11 @@ def test_a_click_makes_the_segmentation_that_the_engine_computes(open_panel: Ope
         volume.SetAndObserveTransformNodeID(transform.GetID())
     open_panel.choose_volumes()
     open_panel.segment.ui.segmentButton.click()
-    open_panel.spin(lambda: "%" in open_panel.segment.ui.progressLabel.text, timeout=60)
+    open_panel.spin(lambda: "%" in open_panel.segment.ui.progressLabel.text, timeout=240)
     assert not open_panel.segment.ui.segmentButton.isEnabled()
     assert open_panel.segment.ui.cancelButton.isEnabled()
     open_panel.save("3-running")
-    open_panel.spin(lambda: not open_panel.segment.running, timeout=60)
+    open_panel.spin(lambda: not open_panel.segment.running, timeout=240)
 
     (node,) = open_panel.segmentations
     assert not open_panel.segment.failed, open_panel.segment.messages.text

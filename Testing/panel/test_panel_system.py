@@ -173,7 +173,7 @@ def test_check_lists_devices_and_diagnostics_name_no_person(open_panel: OpenPane
 
     system = open_panel.panel.system
     system.ui.checkButton.click()
-    open_panel.spin(lambda: system.ui.checkButton.isEnabled(), timeout=60)
+    open_panel.spin(lambda: system.ui.checkButton.isEnabled(), timeout=240)
     assert "Devices: cpu" in system.ui.deviceInfoLabel.text
     system.ui.diagnosticsButton.click()
     text = qt.QApplication.clipboard().text()

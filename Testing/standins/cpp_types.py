@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 import vtk
-from PySide6 import QtCore
+from PySide6 import QtCore, QtGui
 
 from standins.implementations import enum_type, implementation
 
@@ -143,6 +143,13 @@ def _character(value: object, strict: bool) -> str:
     return value
 
 
+def _cursor(value: object, strict: bool) -> QtGui.QCursor:
+    # PythonQtConversion.cpp makes a QCursor of a Qt::CursorShape; slicer.util.WaitCursor relies on it.
+    if isinstance(value, int) and not isinstance(value, bool):
+        return QtGui.QCursor(_enum(value, QtCore.Qt.CursorShape))
+    return _instance(value, "QCursor")
+
+
 def _variant(value: object, strict: bool) -> object:
     return plain(value)
 
@@ -184,4 +191,5 @@ _CONVERTERS: dict[str, Callable[[object, bool], object]] = {
     "char*": _c_string,
     "QChar": _character,
     "PyObject": _python_object,
+    "QCursor": _cursor,
 }

@@ -6,8 +6,9 @@ import platform
 import sys
 from collections.abc import Callable
 
-from PySide6 import QtCore, QtWidgets
+from PySide6 import QtCore, QtGui, QtWidgets
 
+from standins.calls import replaces
 from standins.implementations import register
 from standins.slicer_state import SlicerState
 from standins.wheel import slicer
@@ -19,6 +20,12 @@ def _from_state(read: Callable[[SlicerState], object], kind: type = str) -> QtCo
 
 def _os_name() -> str:
     return {"linux": "linux", "darwin": "macosx", "win32": "win"}.get(sys.platform, sys.platform)
+
+
+@replaces("QGuiApplication", "setOverrideCursor")
+def set_override_cursor(_target: None, cursor: QtGui.QCursor) -> None:
+    """PySide6 returns a context manager here; Qt and PythonQt return nothing."""
+    QtGui.QGuiApplication.setOverrideCursor(cursor)
 
 
 @register
