@@ -48,7 +48,7 @@ class Gradients:
 
 def fold(y: torch.Tensor, gamma: torch.Tensor, beta: torch.Tensor, eps: float, expand: torch.Tensor,
          expand_bias: torch.Tensor) -> Folded:  # fmt: skip
-    """Return the statistics of a sample ``y`` ``(1, C, D, H, W)`` and the folded expansion; ``expand`` is ``(H, C)``."""
+    """Return statistics of a sample ``y`` ``(1, C, D, H, W)`` and the folded expansion; ``expand`` is ``(H, C)``."""
     mean, variance = torch.ops.aten.batch_norm_update_stats(y, None, None, 0.0)
     rstd = (variance + eps).rsqrt()
     return Folded(mean, rstd, (expand * (rstd * gamma)).t().contiguous(), torch.addmv(expand_bias, expand, beta))
