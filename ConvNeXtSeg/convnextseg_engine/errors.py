@@ -9,8 +9,18 @@ from __future__ import annotations
 
 import errno
 
-# A full, write-protected, forbidden or broken disk is for the user to mend; every other OSError is a bug of ours.
-_DISK_REFUSALS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO}
+# A full, write-protected, forbidden or broken disk, a network drive that is gone and an impossible path are for the
+# user to mend; every other OSError is a bug of ours.
+DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
+_DISK_REFUSALS = {
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP, errno.ESTALE,
+    errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETUNREACH,
+}  # fmt: skip
+
+
+def sentence(text: str) -> str:
+    """Return ``text`` with a full stop, which what a library says as a reason often lacks."""
+    return text if text.endswith((".", "!", "?", "…", ".”")) else f"{text}."
 
 
 class ConvNeXtSegError(Exception):
@@ -35,7 +45,7 @@ class ConvNeXtSegError(Exception):
             self.code = code
 
     def __str__(self) -> str:
-        return " ".join(part for part in (self.message, self.reason, self.remedy) if part)
+        return " ".join(sentence(part) for part in (self.message, self.reason, self.remedy) if part)
 
     def to_dict(self) -> dict[str, str | int]:
         """Return the fields that the worker protocol and ``--json`` output carry."""
@@ -84,11 +94,16 @@ def describe(error: BaseException) -> ConvNeXtSegError:
             remedy="Close other programs, or choose the CPU as device, and try again.",
             code="out-of-memory",
         )
-    if isinstance(error, OSError) and error.errno in _DISK_REFUSALS:
+    if isinstance(error, OSError) and error.errno in DISK_FULL | _DISK_REFUSALS:
+        reason = f"{error.strerror}: {error.filename}." if error.filename else f"{error.strerror}."
+        if error.errno in DISK_FULL:
+            return ResourceError(
+                "The disk is full.", reason=reason, remedy="Make room and try again.", code="disk-full"
+            )  # fmt: skip
         return InputError(
-            "The system refused to write." if error.errno != errno.EIO else "The disk reported an error.",
-            reason=f"{error.strerror}: {error.filename}." if error.filename else f"{error.strerror}.",
-            remedy="Free some space, or choose a folder in which you may write, and try again.",
+            "A file or folder cannot be used." if error.errno != errno.EIO else "The disk reported an error.",
+            reason=reason,
+            remedy="Check that it is there and that you may use it, or choose another one, and try again.",
             code="disk",
         )
     first_line = str(error).splitlines()[0] if str(error) else ""

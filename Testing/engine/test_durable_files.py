@@ -108,6 +108,7 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path, repository):
 
 def test_a_full_disk_is_not_called_a_bug():
     error = describe(OSError(errno.ENOSPC, "No space left on device", "/data/x"))
-    assert (error.exit_status, error.code) == (2, "disk")
+    assert (error.exit_status, error.code) == (4, "disk-full")
     assert "No space left on device: /data/x" in error.reason
+    assert describe(OSError(errno.ENAMETOOLONG, "File name too long", "x")).exit_status == 2
     assert describe(FileNotFoundError(errno.ENOENT, "No such file")).exit_status == 1

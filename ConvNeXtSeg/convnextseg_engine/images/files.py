@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,13 +12,16 @@ from pathlib import Path
 import SimpleITK as sitk
 
 from ..durable import replacing
-from ..errors import InputError
+from ..errors import DISK_FULL, InputError, describe
 from .dicom import is_dicom_file, read_dicom_series
 from .grid import Grid
 from .nifti import check_nifti_complete
 
 # One file each: a format that splits header and voxels over two files cannot be renamed into place as a whole.
-_WRITABLE = (".nrrd", ".nii.gz", ".nii", ".mha")
+_NIFTI = (".nii.gz", ".nii")
+_WRITABLE = (".nrrd", *_NIFTI, ".mha")
+# ITK does not say that a disk is full; a writer that fails with fewer free bytes than this has filled it.
+_NEARLY_NOTHING = 1 << 20
 
 
 def read_image(path: str | Path) -> sitk.Image:
@@ -42,6 +48,15 @@ def read_image(path: str | Path) -> sitk.Image:
     return without_metadata(image)
 
 
+def grid_of_file(path: Path) -> Grid:
+    """Return the grid that an image file states, without reading its voxels."""
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    with quiet_itk():
+        reader.ReadImageInformation()
+    return Grid(reader.GetSize(), reader.GetSpacing(), reader.GetOrigin(), reader.GetDirection())
+
+
 def write_image(image: sitk.Image, path: Path, metadata: Mapping[str, str] | None = None) -> None:
     """Write an image, compressed, under a temporary name first, so that ``path`` is never half written.
 
@@ -52,9 +67,10 @@ def write_image(image: sitk.Image, path: Path, metadata: Mapping[str, str] | Non
 
     Raises:
         InputError: If the format is another one, or the disk refuses.
+        ResourceError: If the disk is full.
     """
     path = Path(path)
-    if not path.name.lower().endswith(_WRITABLE):
+    if not path.name.endswith(_WRITABLE):  # ITK does not write .NII
         raise InputError(
             f"{path.name} names no image format that can be written.", reason=f"It must end in {', '.join(_WRITABLE)}.",
             remedy="Choose another file name.", code="unknown-format",
@@ -64,13 +80,28 @@ def write_image(image: sitk.Image, path: Path, metadata: Mapping[str, str] | Non
         image.SetMetaData(key, value)
     try:
         with quiet_itk(), replacing(path) as temporary:
-            sitk.WriteImage(image, str(temporary), useCompression=True)
-    except (RuntimeError, OSError) as error:
+            _write_all(image, temporary)
+    except (RuntimeError, OSError, InputError) as error:
+        if isinstance(error, OSError) and error.errno in DISK_FULL:
+            raise describe(error) from error
         raise InputError(
-            f"{path} could not be written.", reason=_last_line(error),
+            f"{path} could not be written.",
+            reason=error.reason if isinstance(error, InputError) else _last_line(error),
             remedy="Check that the folder exists, that you may write there, and that the disk is not full.",
             code="cannot-write",
         ) from error  # fmt: skip
+
+
+def _write_all(image: sitk.Image, path: Path) -> None:
+    """Write ``image``, or raise an error; on a full disk ITK reports a NIfTI file as written that is not complete."""
+    try:
+        sitk.WriteImage(image, str(path), useCompression=True)
+        if path.name.endswith(_NIFTI):
+            check_nifti_complete(path)
+    except (RuntimeError, InputError) as error:
+        if shutil.disk_usage(path.parent).free < _NEARLY_NOTHING:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path.parent)) from error
+        raise
 
 
 def without_metadata(image: sitk.Image) -> sitk.Image:
@@ -94,7 +125,7 @@ def quiet_itk() -> Iterator[None]:
 
 
 def _read_file(path: Path) -> sitk.Image:
-    if path.name.lower().endswith((".nii", ".nii.gz")):
+    if path.name.lower().endswith(_NIFTI):
         check_nifti_complete(path)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, sentence
 from ..images.grid import Grid
 from .case import Case, content_hash
 
@@ -43,7 +43,14 @@ def check_case_set(case_set: CaseSet) -> list[Finding]:
             findings += _content_findings(case)
             cases.append(case)
         except InputError as error:
-            findings.append(Finding(folder.name, "error", f"{error.message} {error.reason}".strip(), error.remedy))
+            findings.append(
+                Finding(
+                    folder.name,
+                    "error",
+                    " ".join(sentence(part) for part in (error.message, error.reason) if part),
+                    error.remedy,
+                )
+            )
     findings += _shared_images(cases) + _leftovers(case_set)
     if not any(case.split == "train" for case in cases):
         findings.append(Finding("", "warning", "No case is in the split train.", "Add cases to train on."))

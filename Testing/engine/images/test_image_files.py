@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import os
 import struct
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from convnextseg_engine.errors import InputError
+from convnextseg_engine.errors import InputError, ResourceError
 from convnextseg_engine.images import files
 from convnextseg_engine.images.files import read_image, write_image
 from convnextseg_engine.images.grid import Grid
@@ -185,3 +187,27 @@ def test_the_channels_of_an_oblique_study_share_physical_space(shared_data):
     assert np.abs(centres - centres.mean(axis=0)).max() < 10  # mm: all show the same head
     assert np.linalg.det(grids["t2"].direction_matrix) == pytest.approx(-1)  # left-handed, as its source says
     assert Grid.from_image(read_image(folder / "seg_on_t1ce.nii.gz")).same_as(grids["t1ce"])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no limit on the size of a file")
+@pytest.mark.parametrize("name", ["a.nrrd", "a.nii.gz", "a.nii", "a.mha"])
+@pytest.mark.parametrize("disk_is_full", [True, False])
+def test_a_file_that_could_not_be_written_whole_is_an_error_and_the_old_one_stays(
+    tmp_path, monkeypatch, name, disk_is_full
+):
+    import resource  # only on Unix
+
+    noise = sitk.GetImageFromArray(np.random.default_rng(0).integers(0, 30000, (30, 30, 30)).astype(np.int16))
+    (tmp_path / name).write_bytes(b"what was there")
+    free = 0 if disk_is_full else 1 << 40
+    monkeypatch.setattr(files.shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    try:
+        with pytest.raises(ResourceError if disk_is_full else InputError) as caught:
+            write_image(noise, tmp_path / name)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert caught.value.code == ("disk-full" if disk_is_full else "cannot-write")
+    assert (tmp_path / name).read_bytes() == b"what was there"
+    assert [entry.name for entry in tmp_path.iterdir()] == [name]
