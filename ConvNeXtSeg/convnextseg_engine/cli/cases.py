@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 from ..errors import InputError
-from .named_files import check_channel_names, chosen_reference, named_files
+from .named_files import check_channel_names, chosen_reference, given_path, named_files
 from .output import Output, table
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def _add(arguments: argparse.Namespace, output: Output) -> None:
     files = named_files("--image", arguments.image)
     reference = chosen_reference(arguments.reference, files)
     values = _label_values(arguments.label_values)
-    folder = Path(arguments.set).expanduser()
+    folder, label = given_path("SET", arguments.set), given_path("--label", arguments.label)
 
     from ..images.files import read_image
     from ..images.study import Study
@@ -81,7 +80,7 @@ def _add(arguments: argparse.Namespace, output: Output) -> None:
             )
     contract = case_set.contract if case_set else model.contract
     study = Study({name: read_image(path) for name, path in files.items()}, reference)
-    mask = read_label(Path(arguments.label).expanduser(), contract, study.reference_grid, values)
+    mask = read_label(label, contract, study.reference_grid, values)
     # Only now, when everything could be read, does anything appear on disk.
     case_set = case_set or CaseSet.create(folder, contract)
     origin = {"tool": "convnextseg cases add", "engine": __version__}
@@ -101,7 +100,7 @@ def _add(arguments: argparse.Namespace, output: Output) -> None:
 def _list(arguments: argparse.Namespace, output: Output) -> None:
     from ..labels.case_set import CaseSet
 
-    cases = [_described(case) for case in CaseSet.open(Path(arguments.set).expanduser()).cases()]
+    cases = [_described(case) for case in CaseSet.open(given_path("SET", arguments.set)).cases()]
     rows = [[case["name"], case["split"], " ".join(case["channels"])] for case in cases]
     output.result(cases, table([["case", "split", "channels"], *rows]) if rows else ["The set has no cases."])
 
@@ -109,7 +108,7 @@ def _list(arguments: argparse.Namespace, output: Output) -> None:
 def _check(arguments: argparse.Namespace, output: Output) -> None:
     from ..labels.case_set import CaseSet
 
-    case_set = CaseSet.open(Path(arguments.set).expanduser())
+    case_set = CaseSet.open(given_path("SET", arguments.set))
     findings = case_set.check()
     errors = [finding for finding in findings if finding.severity == "error"]
     if errors:

@@ -33,7 +33,8 @@ def write_crash_log(error: BaseException, argv: list[str]) -> Path | None:
     path = folder / f"error-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.log"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_text(path, header + text)
+        # A file name that is not Unicode must not keep the log from being written.
+        write_text(path, (header + text).encode("utf-8", "backslashreplace").decode("utf-8"))
     except OSError:
         return None
     return path

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..errors import InputError, ResourceError
+from ..errors import DISK_FULL, InputError, ResourceError
+from .named_files import given_path
 
 
 def checked_destination(option: str, file: str, endings: Sequence[str], *, overwrite: bool) -> Path:
@@ -23,11 +23,11 @@ def checked_destination(option: str, file: str, endings: Sequence[str], *, overw
     Raises:
         InputError: If the ending is not allowed, the file exists, or its folder can be neither used nor made.
     """
-    path = Path(file).expanduser()
-    if not any(path.name.lower().endswith(ending) and len(path.name) > len(ending) for ending in endings):
+    path = given_path(option, file)
+    if not any(path.name.endswith(ending) and len(path.name) > len(ending) for ending in endings):
         raise InputError(
             f"The name of {option} {file} does not say a format that can be written.",
-            remedy=f"End it with {' or '.join(endings)}.",
+            remedy=f"End it with {' or '.join(endings)}, in small letters.",
             code="unknown-extension",
         )
     if path.is_dir():
@@ -35,16 +35,22 @@ def checked_destination(option: str, file: str, endings: Sequence[str], *, overw
     if path.exists() and not overwrite:
         raise _exists(option, file)
     folder = path.absolute().parent
-    while not folder.exists():
+    while not folder.exists() and folder != folder.parent:  # a drive that is not there is its own parent
         folder = folder.parent
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise InputError(
             f"{option} {file} cannot be written.",
-            reason=f"{folder} is {'not open for writing' if folder.is_dir() else 'a file, not a folder'}.",
+            reason=f"{folder} {_obstacle(folder)}.",
             remedy="Choose another folder.",
             code="not-writable",
         )
     return path
+
+
+def _obstacle(folder: Path) -> str:
+    if not folder.exists():
+        return "does not exist"
+    return "is not open for writing" if folder.is_dir() else "is a file, not a folder"
 
 
 def check_distinct(destinations: dict[str, Path], sources: Iterable[Path]) -> None:
@@ -71,7 +77,7 @@ def writing(option: str, path: Path, *, overwrite: bool) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield path
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in DISK_FULL:
             raise ResourceError(
                 f"{option} {path} could not be written: the disk is full.",
                 remedy="Make room and run the command again.",

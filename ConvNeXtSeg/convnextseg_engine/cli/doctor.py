@@ -87,7 +87,7 @@ def _home() -> tuple[dict[str, Any], list[str]]:
 
     home = home_folder()
     existing = home
-    while not existing.exists():
+    while not existing.exists() and existing != existing.parent:  # a drive that is not there is its own parent
         existing = existing.parent
     try:
         # Permission bits do not tell the truth on network drives and Windows: only writing does.
@@ -97,7 +97,7 @@ def _home() -> tuple[dict[str, Any], list[str]]:
         writable = False
     shown = _without_user(str(home))
     problems = [] if writable else [f"The folder {shown} cannot be written; set CONVNEXTSEG_HOME to one that can."]
-    free = round(shutil.disk_usage(existing).free / 1e9, 1)
+    free = round(shutil.disk_usage(existing).free / 1e9, 1) if existing.exists() else 0.0
     return {"path": shown, "exists": home.is_dir(), "writable": writable, "free_disk_gb": free}, problems
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from .destinations import checked_destination, writing
+from .named_files import given_path
 from .output import Output, table
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
     from ..models.store import ModelStore
 
     model = ModelStore().open(arguments.model)
-    cases = CaseSet.open(Path(arguments.cases).expanduser()).cases(arguments.split)
+    cases = CaseSet.open(given_path("--cases", arguments.cases)).cases(arguments.split)
     if not cases:
         raise InputError(
             f"The case set has no cases for {arguments.split}.",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, RunCancelled
 from ..inference.device import checked_device_name
+from .named_files import given_path
 from .output import Output
 
 
@@ -39,8 +39,8 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
     from ..training.recipe import read_recipe
 
     recipe = read_recipe(arguments.recipe)
-    case_set = CaseSet.open(Path(arguments.cases).expanduser())
-    guard = CaseSet.open(Path(arguments.guard).expanduser()).folder if arguments.guard else None
+    case_set = CaseSet.open(given_path("--cases", arguments.cases))
+    guard = CaseSet.open(given_path("--guard", arguments.guard)).folder if arguments.guard else None
     store = ModelStore()
     model = store.open(arguments.model)
     if not case_set.cases("train"):

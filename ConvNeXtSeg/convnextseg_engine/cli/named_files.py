@@ -1,4 +1,4 @@
-"""Options of the form ``NAME=VALUE`` that may be given several times."""
+"""Files that a person names on the command line: paths, and options of the form ``CHANNEL=FILE``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,37 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..errors import InputError
+
+
+def given_path(option: str, text: str) -> Path:
+    """Return the path that ``text`` names, with ``~`` replaced by the user's folder; it need not exist.
+
+    Args:
+        option: What it was given for, for example ``--output``.
+        text: As typed.
+
+    Raises:
+        InputError: If it is empty, names an unknown user's folder, is not text, or the system refuses to look it up.
+    """
+    if not text:
+        raise _unusable(option, text, "It is empty.")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        # ITK ends the whole process when it is given such a name.
+        reason = "Its name is not Unicode text, as on disks that were written by an old system."
+        raise _unusable(option, text, reason, "Rename the file or folder.") from error
+    try:
+        path = Path(text).expanduser()
+        path.stat()
+    except RuntimeError as error:
+        raise _unusable(option, text, "There is no such user on this computer.") from error
+    except (FileNotFoundError, NotADirectoryError):
+        pass  # whether it must exist, the caller knows
+    except (OSError, ValueError) as error:
+        reason = f"The system says: {getattr(error, 'strerror', None) or error}."
+        raise _unusable(option, text, reason) from error
+    return path
 
 
 def named_files(option: str, values: Iterable[str]) -> dict[str, Path]:
@@ -17,7 +48,7 @@ def named_files(option: str, values: Iterable[str]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for value in values:
         name, equals, file = value.partition("=")
-        name, path = name.strip(), Path(file).expanduser()
+        name = name.strip()
         if not (name and equals and file):
             raise InputError(
                 f"“{option} {value}” does not say which channel the file is.",
@@ -28,6 +59,7 @@ def named_files(option: str, values: Iterable[str]) -> dict[str, Path]:
             raise InputError(
                 f"The channel {name} is given twice.", remedy="Give each channel one file.", code="channel-twice"
             )
+        path = given_path(f"{option} {name}", file)
         # “FOLDER#UID” names one of several DICOM series of a folder.
         if not path.exists() and not Path(str(path).rpartition("#")[0] or path).exists():
             raise InputError(
@@ -68,3 +100,7 @@ def chosen_reference(wanted: str | None, channels: dict[str, Path]) -> str:
             code="no-reference",
         )
     return wanted
+
+
+def _unusable(option: str, text: str, reason: str, remedy: str = "Check the path.") -> InputError:
+    return InputError(f"{option} “{text}” names no file or folder.", reason=reason, remedy=remedy, code="bad-path")

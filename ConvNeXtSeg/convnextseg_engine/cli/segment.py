@@ -14,9 +14,11 @@ from .named_files import check_channel_names, chosen_reference, named_files
 from .output import Output, table
 
 if TYPE_CHECKING:
+    from ..images.grid import Grid
     from ..images.study import Study
     from ..inference.segment import Segmentation
 
+_TOLERANCE_MM = 1e-4
 _VOLUMES = (".nii.gz", ".nii", ".nrrd")
 _ENDINGS = {
     "--output": (".seg.nrrd", *_VOLUMES),
@@ -125,7 +127,7 @@ def _write(
     started = time.perf_counter()
     for option, path in destinations.items():
         with writing(option, path, overwrite=overwrite):
-            if option == "--output" and path.name.lower().endswith(".seg.nrrd"):
+            if option == "--output" and path.name.endswith(".seg.nrrd"):
                 write_seg_nrrd(path, result.mask, result.grid, result.contract)
             elif option == "--output":
                 write_image(result.grid.image(result.mask), path)
@@ -137,11 +139,25 @@ def _write(
                 write_preview(path, study.channels[study.reference], result)
     seconds["write"] = time.perf_counter() - started
     told = report(result, seconds)
+    told["warnings"] += _moved(destinations["--output"], result.grid)
     if "--report" in destinations:
         path = destinations["--report"]
         with writing("--report", path, overwrite=overwrite):
             write_json(path, told)
     return told
+
+
+def _moved(path: Path, grid: Grid) -> list[str]:
+    """Say if the file does not hold the image's place to 1e-4 mm, as NIfTI, which wants axes at right angles."""
+    from ..images.files import grid_of_file
+
+    error_mm = float(abs(grid_of_file(path).corners() - grid.corners()).max())
+    if error_mm <= _TOLERANCE_MM:
+        return []
+    return [
+        f"The format of {path.name} cannot hold this image's axes exactly: voxels lie up to {error_mm:.1g} mm beside "
+        "those of the image. Files that end in .seg.nrrd or .nrrd hold them exactly."
+    ]
 
 
 def _named(destinations: dict[str, Path]) -> list[dict[str, str]]:

@@ -47,7 +47,13 @@ class CaseSet:
                 f"{folder} is not empty.", reason="A new case set needs a folder of its own.",
                 remedy="Choose a new folder, or open the case set that is there.", code="exists",
             )  # fmt: skip
-        (folder / "cases").mkdir(parents=True, exist_ok=True)
+        try:
+            (folder / "cases").mkdir(parents=True, exist_ok=True)
+        except FileNotFoundError as error:
+            raise InputError(
+                f"The folder {folder} cannot be made.", reason="Its disk is not there or takes no folders.",
+                remedy="Choose another place.", code="no-place",
+            ) from error  # fmt: skip
         write_json(folder / _RECORD, {"format": _FORMAT, "contract": contract.to_dict()})
         return cls(folder, contract)
 

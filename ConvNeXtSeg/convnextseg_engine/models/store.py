@@ -101,7 +101,7 @@ class ModelStore:
         name, _, version = str(spec).partition("@")
         if is_model_name(name) and self._paths(name) and (is_version(version) or str(spec) == name):
             return ModelFolder.open(self._path(name, version or self.current(name)))
-        if str(spec) and Path(spec).is_dir():
+        if str(spec) and _is_folder(Path(spec)):
             return ModelFolder.open(Path(spec))
         raise _unknown(str(spec), self.names())
 
@@ -259,6 +259,13 @@ class ModelStore:
             for file in place.iterdir():
                 file.chmod(0o444)
         return version
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # too long for a path, or no path at all
+        return False
 
 
 def _same_model(path: Path, staged: ModelFolder) -> bool:

@@ -105,14 +105,16 @@ def _command(repository: Path, *arguments: object) -> list[str]:
 
 @pytest.mark.parametrize("arguments", [["--help"], ["models", "list"], ["segment", "--model", "m"]])
 def test_quick_answers_do_not_import_torch(repository: Path, arguments: list) -> None:
-    ran = subprocess.run(_command(repository, *arguments), capture_output=True, text=True, timeout=60, check=False)
+    ran = subprocess.run(
+        _command(repository, *arguments), capture_output=True, encoding="utf-8", timeout=60, check=False
+    )
     assert ran.returncode in (0, 2)
     assert "LIGHT" in ran.stderr
 
 
 def test_a_closed_pipe_is_no_error(repository: Path) -> None:
     command = _command(repository, "models", "list", "--json")
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
     process.stdout.close()
     error = process.stderr.read()
     process.stderr.close()
@@ -132,7 +134,11 @@ def long_run(repository: Path, segment_arguments: list, tmp_path: Path) -> Itera
         repository, *images, "--image", f"T1={tmp_path / 'large.nii.gz'}", "--output", tmp_path / "out.seg.nrrd"
     )
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     yield process
     process.kill()

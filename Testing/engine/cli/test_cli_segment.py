@@ -113,6 +113,13 @@ def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
         (["--output", "{tmp}/m.nrrd", "--probabilities", "{tmp}/m.nrrd"], "the file for --output too"),
         (["--output", "{tmp}/../m.nrrd", "--probabilities", "{tmp}/x/../../m.nrrd"], "too"),
         (["--output", "{tmp}/m.nrrd", "--preview", "{tmp}/p.jpg"], "End it with .png"),
+        (["--output", "{tmp}/m.NII.GZ"], "in small letters"),  # ITK would refuse it only after the work
+        (["--output", "~no-such-user/m.nrrd"], "no such user"),
+        (["--output", "{tmp}/" + "x" * 300 + ".nrrd"], "too long"),
+        (["--output", "{tmp}/m\udcff.nrrd"], "not Unicode"),  # such a name makes ITK end the process
+        (["--output", "{tmp}/m.nrrd", "--image", "T1={tmp}/m\udcff.nrrd"], "not Unicode"),
+        (["--output", "{tmp}/m.nrrd", "--image", "T1={tmp}/" + "x" * 300], "too long"),
+        (["--output", "{tmp}/m.nrrd", "--model", "x" * 300], "There is no model"),
         (["--output", "{tmp}/m.nrrd", "--report", "{tmp}/r.txt"], "End it with .json"),
         (["--output", "{FLAIR}", "--overwrite"], "an input too"),
         (["--output", "{tmp}/m.nrrd", "--device", "gpu"], "device “gpu” is not known"),
@@ -183,3 +190,19 @@ def test_a_device_that_is_not_there_is_status_4(run: Callable, segment_arguments
     assert ran.status == 4
     assert "cuda:99" in ran.err
     assert not (tmp_path / "m.nrrd").exists()
+
+
+def test_a_format_that_moves_the_voxels_is_said_to(run: Callable, tiny_model: ModelFolder, tmp_path: Path) -> None:
+    slightly_sheared = (1.0, 2e-4, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)  # as DICOM positions that are rounded give
+    grid = Grid((20, 20, 20), (2.0, 2.0, 2.0), (0.0, 0.0, 0.0), slightly_sheared)
+    image = grid.image(np.random.default_rng(0).integers(1, 99, grid.shape).astype(np.int16))
+    sitk.WriteImage(image, str(tmp_path / "t1.nrrd"))
+    told = {}
+    for name in ("mask.nrrd", "mask.seg.nrrd", "mask.nii.gz"):
+        ran = run(
+            "segment", "--model", tiny_model.path, "--backend", "torch", "--image", f"T1={tmp_path / 't1.nrrd'}",
+            "--output", tmp_path / name, "--json",
+        )  # fmt: skip
+        assert ran.status == 0
+        told[name] = any("cannot hold this image's axes" in warning for warning in ran.values[-1]["warnings"])
+    assert told == {"mask.nrrd": False, "mask.seg.nrrd": False, "mask.nii.gz": True}
