@@ -126,3 +126,24 @@ def test_a_real_label_map_keeps_its_volumes(shared_data, contract):
     mask = read_label(folder / "seg.nii.gz", contract, grid, {"core": 1, "edema": 2, "enhancing": 4})
     truth = sitk.GetArrayFromImage(sitk.ReadImage(str(folder / "seg.nii.gz")))
     assert np.array_equal(mask, truth)
+
+
+def test_nifti_may_bend_the_axes_of_a_series_by_less_than_a_hundredth_of_a_voxel(tmp_path, integers, mask, contract):
+    """DICOM positions are rounded, so axes are not exactly at right angles; NIfTI makes them so."""
+    bent = np.eye(3)
+    bent[0, 1] = 2e-4
+    grid = Grid(mask.shape[::-1], (1.0, 1.0, 3.0), (-57.0, -80.0, 20.0), tuple(bent.ravel()))
+    write_image(grid.image(integers), tmp_path / "a.nii.gz")
+    assert not Grid.from_image(read_image(tmp_path / "a.nii.gz")).same_as(grid)
+    assert np.array_equal(read_label(tmp_path / "a.nii.gz", contract, grid, VALUES), mask)
+    moved = dataclasses.replace(grid, origin=(-57.02, -80.0, 20.0))
+    with pytest.raises(InputError, match="grid of the image"):
+        read_label(tmp_path / "a.nii.gz", contract, moved, VALUES)
+
+
+def test_an_empty_map_of_another_image_is_refused_like_any_other(tmp_path, mask, grid, contract):
+    write_image(grid.image(np.zeros_like(mask)), tmp_path / "a.nrrd")
+    assert not read_label(tmp_path / "a.nrrd", contract, grid, VALUES).any()
+    elsewhere = dataclasses.replace(grid, origin=(grid.origin[0] + 0.4, *grid.origin[1:]))
+    with pytest.raises(InputError, match="grid of the image"):
+        read_label(tmp_path / "a.nrrd", contract, elsewhere, VALUES)
