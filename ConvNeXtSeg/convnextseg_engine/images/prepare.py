@@ -20,6 +20,9 @@ from .study import Study
 # Millimetres kept around the foreground, so that the border of the brain never touches the border of the input.
 _CROP_MARGIN_MM = 6.0
 
+# No scanner's bed is longer; more means that a header counts in something else than millimetres.
+_LONGEST_MM = 5000.0
+
 
 @dataclass(frozen=True)
 class InputSpec:
@@ -49,8 +52,8 @@ def prepare(study: Study, spec: InputSpec) -> PreparedInput:
     """Bring the study's channels onto one anatomical grid, crop to the foreground and normalise.
 
     Raises:
-        InputError: If the study has none of the channels, an intensity scheme is unknown, or a channel is 0 wherever
-            the reference lies.
+        InputError: If the study has none of the channels, an intensity scheme is unknown, a channel is 0 wherever the
+            reference lies, no channel shows anything, or the reference's spacing cannot be in millimetres.
     """
     if spec.intensity != "zscore-foreground":
         raise InputError(
@@ -66,7 +69,9 @@ def prepare(study: Study, spec: InputSpec) -> PreparedInput:
             remedy="Assign at least one volume to one of the model's channels.",
             code="no-known-channel",
         )
-    whole = anatomical_grid(canonical_grid(study.channels[study.reference]), spec.spacing)
+    reference = canonical_grid(study.channels[study.reference])
+    _check_extent(reference, study.reference, spec)
+    whole = anatomical_grid(reference, spec.spacing)
     images = {name: _finite(canonical(study.channels[name])) for name in present}
     arrays = {name: sitk.GetArrayFromImage(resample(image, whole)) for name, image in images.items()}
     start, size = _foreground_box(list(arrays.values()), spec)
@@ -76,6 +81,13 @@ def prepare(study: Study, spec: InputSpec) -> PreparedInput:
     for index, name in enumerate(spec.channels):
         if name in arrays:
             stacked[index] = zscore_foreground(arrays[name][k, j, i])
+    if not stacked.any():
+        raise InputError(
+            "The images show nothing.",
+            reason=f"Each of them ({', '.join(present)}) has one intensity throughout.",
+            remedy="Check that the right volumes are assigned, and how they were exported.",
+            code="empty-image",
+        )
     return PreparedInput(stacked, cropped_grid(whole, start, size), present)
 
 
@@ -103,6 +115,20 @@ def _finite(image: sitk.Image) -> sitk.Image:
     clean = sitk.GetImageFromArray(np.nan_to_num(array, nan=0.0, posinf=0.0, neginf=0.0))
     clean.CopyInformation(image)
     return clean
+
+
+def _check_extent(grid: Grid, name: str, spec: InputSpec) -> None:
+    """Refuse a volume that is longer than any scanner, or smaller than two voxels of the network."""
+    low, high = grid.outer_box()
+    longest = float((high - low).max())
+    if not 2 * max(spec.spacing) <= longest <= _LONGEST_MM:
+        raise InputError(
+            f"The volume for {name} is {longest:.3g} mm long, which no study is.",
+            reason=f"Its header says that voxels are {' × '.join(f'{v:g}' for v in grid.spacing)} mm apart, but these "
+            "are probably no millimetres.",
+            remedy="Correct the spacing in Slicer's Volumes module, or export the image again.",
+            code="bad-spacing",
+        )
 
 
 def _check_overlap(arrays: dict[str, np.ndarray], reference: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from dataclasses import dataclass
 
@@ -182,6 +183,10 @@ def _warnings(
     for name in prepared.present:
         if not prepared.array[spec.channels.index(name)].any():
             found.append(f"{name} is the same everywhere where {study.reference} lies, so it counted as not given.")
+    for first, second in itertools.combinations(prepared.present, 2):
+        one, other = (prepared.array[spec.channels.index(name)] for name in (first, second))
+        if one.any() and np.array_equal(one, other):
+            found.append(f"{first} and {second} are the same image; check that each is assigned to its own channel.")
     unknown = [name for name in study.channels if name not in spec.channels]
     if unknown:
         found.append(f"The model does not use {', '.join(unknown)}.")

@@ -202,3 +202,19 @@ def test_an_oblique_study_meets_in_the_patient(shared_data):
     head = prepared.array != 0
     dice = 2 * np.count_nonzero(head[0] & head[1]) / (np.count_nonzero(head[0]) + np.count_nonzero(head[1]))
     assert dice > 0.9
+
+
+def test_images_of_one_intensity_are_refused():
+    grid = centred_grid((10, 10, 10), (2, 2, 2))
+    study = Study({name: grid.image(np.full(grid.shape, 7, np.int16)) for name in ("T1", "T1c")}, "T1")
+    with pytest.raises(InputError, match="show nothing"):
+        prepare(study, SPEC)
+
+
+@pytest.mark.parametrize("spacing", [1e3, 1e-3])
+def test_a_header_that_does_not_count_in_millimetres_is_refused(spacing):
+    """Otherwise a grid of kilometres asks for terabytes, and one of micrometres vanishes in a single voxel."""
+    image = ball_image(centred_grid((20, 20, 20), (1, 1, 1)))
+    image.SetSpacing((spacing,) * 3)
+    with pytest.raises(InputError, match="mm long"):
+        prepare(Study({"T1": image}, "T1"), SPEC)

@@ -47,6 +47,12 @@ def test_a_channel_that_shows_nothing_is_warned_of(tiny_model: ModelFolder) -> N
     assert any(warning.startswith("FLAIR is the same everywhere") for warning in result.warnings)
 
 
+def test_one_image_under_two_names_is_warned_of(tiny_model: ModelFolder) -> None:
+    study = Study({**STUDY.channels, "T1": STUDY.channels["T1c"]}, "T1c")
+    result = segment(study, loaded_with(tiny_model, FormulaBackend(thresholds(1, 1, 2, 3)), 2.0))
+    assert any(warning.startswith("T1 and T1c are the same image") for warning in result.warnings)
+
+
 def test_an_empty_result_says_so(tiny_model: ModelFolder) -> None:
     result = segment(STUDY, loaded_with(tiny_model, FormulaBackend(thresholds(1, 99, 99, 99)), 2.0))
     assert not result.mask.any()
