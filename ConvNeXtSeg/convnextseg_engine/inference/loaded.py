@@ -6,6 +6,7 @@ import json
 import time
 from dataclasses import dataclass
 
+import torch
 from torch import nn
 
 from ..errors import ConvNeXtSegError, InputError, ResourceError
@@ -99,7 +100,9 @@ def load(model: ModelFolder, device: str = "auto", backend: str = "auto") -> Loa
 
 def _network(model: ModelFolder) -> nn.Module:
     metadata = model.metadata
-    network = build(metadata.network, len(metadata.channels), len(model.contract.regions))
+    # Without memory until the weights give it theirs: a damaged description must not fill the computer's memory.
+    with torch.device("meta"):
+        network = build(metadata.network, len(metadata.channels), len(model.contract.regions))
     divisor = getattr(network, "divisor", 1)
     if any(extent % divisor for extent in metadata.patch):
         raise InputError(

@@ -63,7 +63,7 @@ def load_weights(path: Path) -> dict[str, torch.Tensor]:
 
 
 def load_into(network: torch.nn.Module, path: Path) -> None:
-    """Load a weights file into ``network``; names and shapes must agree exactly.
+    """Give ``network``, which may be on the meta device, the tensors of a weights file; names and shapes must agree.
 
     Raises:
         InputError: If the file is damaged or belongs to another network; the message names a tensor that differs.
@@ -83,7 +83,7 @@ def load_into(network: torch.nn.Module, path: Path) -> None:
             "The weights do not belong to the network that metadata.json describes.", reason=f"{problems[0]}{more}.",
             remedy="Take the model folder from its source again.", code="wrong-weights",
         )  # fmt: skip
-    network.load_state_dict(tensors)
+    network.load_state_dict(tensors, assign=True)
 
 
 def _check_finite(name: str, tensor: torch.Tensor, consequence: str) -> None:

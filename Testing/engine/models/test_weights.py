@@ -86,3 +86,14 @@ def test_a_file_that_is_no_safetensors_is_said_in_words(tmp_path, content):
     (tmp_path / "w.safetensors").write_bytes(content)
     with pytest.raises(InputError, match="cannot be read"):
         load_weights(tmp_path / "w.safetensors")
+
+
+def test_a_network_without_memory_gets_that_of_the_file(tmp_path):
+    """A description of a giant network is refused before it takes the computer's memory."""
+    save_weights(network(4).state_dict(), tmp_path / "w.safetensors")
+    with torch.device("meta"):
+        empty, giant = network(4), network(10**7)
+    load_into(empty, tmp_path / "w.safetensors")
+    assert {parameter.device.type for parameter in empty.parameters()} == {"cpu"}
+    with pytest.raises(InputError, match="10000000"):
+        load_into(giant, tmp_path / "w.safetensors")
