@@ -19,12 +19,12 @@ from ..models.store import ModelStore
 from ..models.weights import load_weights
 from ..networks.registry import build
 from ..progress import Reporter
-from .candidate import write_candidate
+from .candidate import case_fingerprints, write_candidate
 from .checkpoint import TrainingState
-from .judging import judge_candidate
+from .judging import judge_candidate, refuse_seen_images
 from .loop import train
 from .recipe import Recipe
-from .run_folder import Run, new_run_folder, unfinished_run
+from .run_folder import Run, in_use, new_run_folder, unfinished_run
 from .samples import PatchSource, TrainingCase, training_case
 from .synthetic_source import synthetic_source
 from .validate import validation_of
@@ -88,24 +88,31 @@ def finetune(
             remedy="Export a corrected label into the case set first.",
             code="no-training-cases",
         )
-    folder, run = _run(model, case_set, recipe.with_steps(steps), cases, run_folder, resume)
-    recipe = Recipe.from_dict(run.recipe).with_steps(steps)
-    if run.state == "stopped":
-        reporter.stop_requested.set()
-    where = choose_device(device).name
-    state, weights = _train(model, recipe, cases, folder, run, where, reporter)
     used = cases["train"] + cases["validation"]
-    if state.step < recipe.steps:
-        run = run.moved_to("stopped", folder)
-    staged = folder / "candidate"
-    if staged.exists():
-        candidate = ModelFolder.open(staged)  # written completely by this run before it was interrupted
-    else:
-        candidate = write_candidate(staged, model, _next_version(store, model), weights, recipe, state, used)
-    verdict = judge_candidate(candidate, store, case_set, guard=guard, device=device, reporter=reporter.part(0.85, 1.0))
-    version = store.add_candidate(model.metadata.name, staged, verdict.to_dict())
-    run.moved_to("done", folder, version)
-    return FinetuneResult(version, verdict, folder)
+    # Before the training rather than after it: hours of work must not end in a refusal.
+    refuse_seen_images({*model.metadata.training_cases, *case_fingerprints(used)}, case_set, guard)
+    if guard is not None:
+        _check_labels(model.contract, CaseSet.open(guard))
+    where = choose_device(device).name
+    folder, run = _run(model, case_set, recipe.with_steps(steps), cases, run_folder, resume)
+    with in_use(folder):
+        recipe = Recipe.from_dict(run.recipe).with_steps(steps)
+        if run.state == "stopped":
+            reporter.stop_requested.set()
+        state, weights = _train(model, recipe, cases, folder, run, where, reporter)
+        if state.step < recipe.steps:
+            run = run.moved_to("stopped", folder)
+        staged = folder / "candidate"
+        if staged.exists():
+            candidate = ModelFolder.open(staged)  # written completely by this run before it was interrupted
+        else:
+            candidate = write_candidate(staged, model, _next_version(store, model), weights, recipe, state, used)
+        verdict = judge_candidate(
+            candidate, store, case_set, guard=guard, device=device, reporter=reporter.part(0.85, 1.0)
+        )
+        version = store.add_candidate(model.metadata.name, staged, verdict.to_dict())
+        run.moved_to("done", folder, version)
+        return FinetuneResult(version, verdict, folder)
 
 
 def _run(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from ..errors import InputError
@@ -40,8 +40,8 @@ def judge_candidate(
     """
     name = candidate.metadata.name
     current, first = (store.open(f"{name}@{version}") for version in (store.current(name), store.first(name)))
+    refuse_seen_images(candidate.metadata.training_cases, case_set, guard)
     cases = case_set.cases("test")
-    _refuse_seen_images(candidate, cases)
     kind, guards = _guard_cases(candidate, guard)
     loaded = {}
     for index, model in enumerate((candidate, current, first)):
@@ -62,23 +62,32 @@ def judge_candidate(
     return judge(*(scores[path, "test"] for path in trio), guard=report, used_hashes=candidate.metadata.training_cases)
 
 
-def _refuse_seen_images(candidate: ModelFolder, cases: Sequence) -> None:
-    seen = set(candidate.metadata.training_cases)
-    known = [case.id for case in cases if case.hash in seen or seen & set(case.voxels.values())]
+def refuse_seen_images(fingerprints: Collection[str], case_set: CaseSet, guard: Path | None) -> None:
+    """Refuse to judge on images that a model has learned from.
+
+    Args:
+        fingerprints: What :func:`~convnextseg_engine.training.candidate.case_fingerprints` says of what it has seen.
+        case_set: Its ``test`` split judges.
+        guard: A case set on which forgetting is measured, or None.
+
+    Raises:
+        InputError: If a test case or a guard case was used for training or for stopping; the message names it.
+    """
+    seen = set(fingerprints)
+    judging = case_set.cases("test") + (CaseSet.open(guard).cases() if guard is not None else [])
+    known = [case.id for case in judging if case.hash in seen or seen & set(case.voxels.values())]
     if known:
         raise InputError(
             "The candidate cannot be judged on images that it, or a version before it, has learned from.",
-            reason=f"These test cases were used for training or for stopping: {', '.join(known)}.",
-            remedy="Move them to the split “train”, or take other cases as test cases.",
+            reason=f"These cases were used for training or for stopping: {', '.join(known)}.",
+            remedy="Move them to the split “train”, or take other cases as test or guard cases.",
             code="case-was-used",
         )
 
 
 def _guard_cases(candidate: ModelFolder, guard: Path | None) -> tuple[str, Sequence[JudgedCase]]:
     if guard is not None:
-        cases = CaseSet.open(guard).cases()
-        _refuse_seen_images(candidate, cases)
-        return "named cases", cases
+        return "named cases", CaseSet.open(guard).cases()
     if suits_synthetic(candidate.contract, candidate.input_spec):
         return "proxy", proxy_cases(_PROXIES)
     return "", []

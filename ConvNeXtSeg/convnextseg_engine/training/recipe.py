@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass, fields, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+
+# Smallest and largest value of each number of a recipe; None is no limit.
+_LIMITS: dict[str, tuple[float, float | None]] = {
+    "steps": (1, None), "batch_size": (1, None), "validate_every": (1, None), "checkpoint_every": (1, None),
+    "warmup_steps": (0, None), "synthetic_cases": (0, None), "seed": (0, 2**32 - 1),
+    "learning_rate": (0, 1), "weight_decay": (0, 1), "epsilon": (0, 1), "gradient_clip": (0, None),
+    "average_decay": (0, 1), "foreground_fraction": (0, 1), "synthetic_fraction": (0, 1),
+    "flip": (0, 1), "rotate_degrees": (0, 180), "scale": (0, 0.9), "noise": (0, None), "contrast": (0, 0.9),
+    "brightness": (0, None), "gamma": (0, 0.9), "blur_voxels": (0, None), "channel_dropout": (0, 1),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -85,11 +96,18 @@ class Recipe:
     augmentation: Augmentation
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or self.batch_size < 1 or self.validate_every < 1 or self.checkpoint_every < 1:
-            raise _bad_recipe(self.name, "steps, batch size and intervals must be at least 1")
-        if self.patch is not None and any(n < 32 or n % 16 for n in self.patch):
+        for settings in (self, self.augmentation):
+            for entry in fields(settings):
+                problem = _problem(entry.name, entry.type, getattr(settings, entry.name))
+                if problem:
+                    raise _bad_recipe(self.name, problem)
+        if self.synthetic_fraction > 0 and self.synthetic_cases < 1:
+            raise _bad_recipe(self.name, "“synthetic_fraction” above 0 needs at least 1 for “synthetic_cases”")
+        if self.patch is not None and (len(self.patch) != 3 or any(n < 32 or n % 16 for n in self.patch)):
             # At 16 voxels the bottleneck has a single one, and instance normalisation of one voxel is undefined.
-            raise _bad_recipe(self.name, f"the patch {self.patch} must be at least 32 and divisible by 16")
+            raise _bad_recipe(
+                self.name, f"the patch {self.patch} must be three numbers, each at least 32 and divisible by 16"
+            )
 
     def with_steps(self, steps: int | None) -> Recipe:
         """Return this recipe with another number of steps; the warm-up shrinks with it, at most to a tenth."""
@@ -115,6 +133,22 @@ class Recipe:
             return cls(**{**data, "augmentation": augmentation, "patch": patch})
         except (TypeError, ValueError) as error:
             raise _bad_recipe(name, str(error)) from error
+
+
+def _problem(name: str, kind: str, value: Any) -> str:
+    """Say what is wrong with one entry, or return an empty text; ``kind`` is its type as the class states it."""
+    if kind == "str" and not isinstance(value, str):
+        return f"“{name}” must be a text"
+    if kind == "bool" and not isinstance(value, bool):
+        return f"“{name}” must be true or false"
+    if name not in _LIMITS:
+        return ""
+    low, high = _LIMITS[name]
+    if isinstance(value, bool) or not isinstance(value, int if kind == "int" else (int, float)):
+        return f"“{name}” must be a {'whole ' if kind == 'int' else ''}number"
+    if not low <= value <= (math.inf if high is None else high) or not math.isfinite(value):
+        return f"“{name}” must be at least {low}" + (f" and at most {high}" if high is not None else "")
+    return ""
 
 
 def _bad_recipe(name: str, reason: str) -> InputError:

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,9 +15,10 @@ from typing import Any
 
 from ..durable import write_json
 from ..errors import InputError
+from ..file_lock import locked
 from ..models.home import home_folder
 
-_RECORD = "run.json"
+_RECORD, _LOCK = "run.json", "lock"
 OPEN_STATES = ("training", "stopped", "judging")
 
 
@@ -64,6 +67,20 @@ class Run:
                 remedy="Start the training again without resuming.",
                 code="no-run",
             ) from error
+
+
+@contextmanager
+def in_use(folder: Path) -> Iterator[None]:
+    """Hold a run's folder for the block; raises :class:`InputError` if another process trains in it."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(locked(folder / _LOCK, timeout_s=0))
+        except InputError as error:
+            raise InputError(
+                "This training is running already.", reason="Another process of this computer works on it.",
+                remedy="Wait until it has ended or stop it; a stopped training can be resumed.", code="run-in-use",
+            ) from error  # fmt: skip
+        yield
 
 
 def runs_folder() -> Path:

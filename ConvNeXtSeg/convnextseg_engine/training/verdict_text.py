@@ -98,7 +98,7 @@ def _result(verdict: Verdict) -> str:
     if verdict.outcome is Outcome.HARD_STOP:
         return "Stopped. In at least one case the candidate is so much worse that no average may hide it."
     if verdict.outcome is Outcome.TOO_FEW:
-        return f"Too few cases to judge. There are {count}; no test was made."
+        return f"Too few cases to judge. There {'is' if verdict.cases == 1 else 'are'} {count}; no test was made."
     if verdict.outcome is Outcome.REJECT:
         if any(comparison.shown_worse for comparison in verdict.comparisons):
             return f"Not accepted. The test on {count} shows that the candidate is worse."

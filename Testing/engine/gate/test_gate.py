@@ -27,6 +27,7 @@ def test_with_fewer_than_five_cases_a_person_decides_however_good_the_candidate_
     assert all(c.test == "none" and c.power is None for c in verdict.comparisons)
     text = verdict.text()
     assert "Too few cases" in text and "You decide" in text
+    assert ("There is 1 case;" if n == 1 else f"There are {n} cases;") in text
     assert "Nothing: with" in text  # what a test could have noticed
     assert all(f"Case case-{i}" in text for i in range(n))
 

@@ -74,12 +74,28 @@ def test_without_test_cases_the_verdict_says_that_nothing_was_judged(
 
 
 def test_a_test_case_that_an_ancestor_learned_from_is_refused(
-    model: ModelFolder, case_set: CaseSet, recipe: Recipe, store: ModelStore
+    model: ModelFolder, case_set: CaseSet, recipe: Recipe, store: ModelStore, tmp_path: Path
 ) -> None:
     finetune(model, case_set, recipe.with_steps(1), store)
     case_set.set_split("case-0", "test")
     with pytest.raises(InputError, match="case-0"):
-        finetune(store.open("tiny@v2"), case_set, recipe.with_steps(1), store)
+        finetune(store.open("tiny@v2"), case_set, recipe, store, run_folder=tmp_path / "second")
+    assert not (tmp_path / "second").exists()  # refused before the training, not after hours of it
+
+
+def test_two_processes_do_not_train_in_one_folder(
+    model: ModelFolder, case_set: CaseSet, recipe: Recipe, store: ModelStore, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+
+    def meddle(_: dict) -> None:
+        with pytest.raises(InputError, match="running already"):
+            finetune(model, case_set, recipe, store, run_folder=folder, resume=True)
+
+    result = finetune(
+        model, case_set, recipe.with_steps(1), store, run_folder=folder, reporter=Reporter(on_metrics=meddle)
+    )
+    assert result.version == "v2"
 
 
 def test_forgetting_is_measured_on_a_guard_set_or_reported_as_not_measured(

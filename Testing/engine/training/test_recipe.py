@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,19 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
         ({"patch": [16, 32, 32]}, "at least 32"),
         ({"learning_rat": 1}, "learning_rat"),
         ({"augmentation": {}}, "flip"),
+        ({"patch": [32, 32]}, "three numbers"),
+        ({"steps": 1e99}, "whole number"),
+        ({"batch_size": 2.5}, "whole number"),
+        ({"learning_rate": "x"}, "“learning_rate” must be a number"),
+        ({"learning_rate": -1}, "“learning_rate” must be at least 0"),
+        ({"learning_rate": float("nan")}, "“learning_rate”"),
+        ({"foreground_fraction": 7}, "at most 1"),
+        ({"seed": -1}, "“seed” must be at least 0"),
+        ({"epsilon": None}, "“epsilon” must be a number"),
+        ({"deep_supervision": "no"}, "true or false"),
+        ({"name": 3}, "“name” must be a text"),
+        ({"synthetic_cases": 0, "synthetic_fraction": 0.5}, "synthetic_cases"),
+        ({"augmentation": {**asdict(read_recipe("adapt").augmentation), "flip": "x"}}, "“flip” must be a number"),
     ],
 )
 def test_a_wrong_entry_is_named(tmp_path: Path, change: dict, words: str) -> None:
