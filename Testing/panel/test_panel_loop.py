@@ -10,6 +10,8 @@ import pytest
 from convnextseg_engine.labels.case_set import CaseSet
 from convnextseg_engine.models.folder import ModelFolder
 from convnextseg_engine.models.store import ModelStore
+from convnextseg_engine.training.run_folder import runs_folder
+from convnextseg_engine.worker.identity import identify, is_running
 from panel.panel_fixtures import OpenPanel
 
 # Seconds on a computer that does nothing else; this long only where ten other programs compete for two cores.
@@ -150,9 +152,13 @@ def test_finetune_judges_a_candidate_that_a_click_promotes_and_another_rolls_bac
     assert "no earlier version" in models.messages.text
 
 
-def test_a_cancelled_training_can_be_resumed_and_stopped_keeping_what_it_has(trainer: OpenPanel) -> None:
+def test_an_interrupted_training_is_resumed_and_stopped_keeping_what_it_has(
+    trainer: OpenPanel, make_widget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ConvNeXtSeg
+
     finetune = trainer.panel.finetune
-    finetune.ui.stepsSpinBox.setValue(400)
+    finetune.ui.stepsSpinBox.setValue(4000)
     finetune.ui.startButton.click()
     trainer.spin(lambda: "step 2" in finetune.ui.trainingLabel.text, timeout=PATIENCE_S)
     finetune.ui.cancelTrainingButton.click()
@@ -164,10 +170,22 @@ def test_a_cancelled_training_can_be_resumed_and_stopped_keeping_what_it_has(tra
 
     finetune.ui.resumeButton.click()
     trainer.spin(lambda: "loss" in finetune.ui.trainingLabel.text, timeout=PATIENCE_S)
-    finetune.ui.stopButton.click()
-    trainer.spin(lambda: not finetune.running, timeout=PATIENCE_S)
-    assert finetune.messages.text == ""
+    process = identify(trainer.collaborators.train_worker.pid)
+    trainer.widget.cleanup()  # Slicer closes
+    trainer.spin(lambda: not is_running(process), timeout=70)
+    (checkpoint,) = runs_folder().glob("*/checkpoint.pt")
+    assert checkpoint.stat().st_size > 0
+
+    trainer.scene.Clear(False)
+    again = make_widget(ConvNeXtSeg.ConvNeXtSegWidget).panel.finetune
+    assert again.ui.resumeButton.isVisibleTo(again.widget), "the next start offers to go on"
+    again.ui.resumeButton.click()
+    trainer.spin(lambda: "loss" in again.ui.trainingLabel.text, timeout=PATIENCE_S)
+    again.ui.stopButton.click()
+    trainer.spin(lambda: not again.running, timeout=PATIENCE_S)
+    assert again.messages.text == ""
     assert [info.status for info in ModelStore().versions("a-tiny-model")] == ["current", "candidate"]
+    assert not again.ui.resumeButton.isVisibleTo(again.widget)
 
 
 def test_finetune_without_a_case_set_says_what_to_do(open_panel: OpenPanel) -> None:

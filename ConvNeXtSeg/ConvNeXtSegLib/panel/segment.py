@@ -217,6 +217,7 @@ class SegmentSection(Section):
     def _show_running(self) -> None:
         ui = self.ui
         ui.segmentButton.setEnabled(False)
+        ui.resultWidget.setVisible(False)
         ui.statusLabel.setVisible(False)
         ui.progressBar.setRange(0, 0)
         ui.progressLabel.setText(_("Starting…"))

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 import qt
 
+# A longer table scrolls: the panel has other things to show.
+_MOST_ROWS = 9
+
 
 def prepare_table(table: qt.QTableWidget, headers: Sequence[str]) -> None:
     """Give a table its columns; the last one takes what room is left."""
@@ -28,3 +31,6 @@ def fill_table(table: qt.QTableWidget, rows: Sequence[Sequence[str]], tips: Sequ
     table.resizeColumnsToContents()
     table.resizeRowsToContents()
     table.horizontalHeader().setStretchLastSection(True)
+    shown = min(max(len(rows), 1), _MOST_ROWS)
+    row_height = table.rowHeight(0) if rows else table.verticalHeader().defaultSectionSize
+    table.setFixedHeight(table.horizontalHeader().sizeHint.height() + shown * row_height + 2 * table.frameWidth)

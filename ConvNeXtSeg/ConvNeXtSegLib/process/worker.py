@@ -37,5 +37,5 @@ class Worker(Protocol):
     def kill(self) -> None:
         """End the process at once."""
 
-    def close(self, wait_s: float = 3.0) -> None:
+    def close(self, wait_s: float | None = None) -> None:
         """End it for good."""

@@ -28,6 +28,9 @@ from .python_finder import WorkerLaunch
 # The hello comes before any heavy import; a first start from a cold network drive is the slowest case.
 HELLO_TIMEOUT_S = 90.0
 _LOG_LINES = 200
+# How long Slicer waits for a worker when it closes: one that is idle needs milliseconds, a training finishes its step
+# and writes a checkpoint.
+END_S, CHECKPOINT_S = 3.0, 10.0
 
 
 class WorkerProcess:
@@ -102,9 +105,16 @@ class WorkerProcess:
             # No hello yet: the launcher is all we know. The worker behind it sees its input end and exits.
             self._process.kill()
 
-    def close(self, wait_s: float = 3.0) -> None:
-        """End the worker, giving it ``wait_s`` seconds to write a checkpoint; nobody is called back any more."""
+    def close(self, wait_s: float | None = None) -> None:
+        """End the worker; nobody is called back any more.
+
+        Args:
+            wait_s: Seconds that it may take to end by itself; by default enough for a training's checkpoint.
+        """
+        training = self.role == "train" and bool(self._sent)
+        patience = wait_s if wait_s is not None else CHECKPOINT_S if training else END_S
         process, self._process = self._process, None
+        identity, self._identity = self._identity, None
         self._waiting.clear()
         self._sent.clear()
         self._grace.stop()
@@ -115,17 +125,18 @@ class WorkerProcess:
         if self._session.hello is not None:
             process.write(self._session.shutdown())
         process.closeWriteChannel()
-        if not process.waitForFinished(int(wait_s * 1000)) and self._identity is not None:
-            if self.role == "train":
-                # It is writing its checkpoint. It ends by itself within a minute: it sees its input closed, and
-                # killing it now would lose the work since the last checkpoint.
-                return
-            end_now(self._identity)
-            wait_until_gone(self._identity, 2.0)
+        if process.waitForFinished(int(patience * 1000)):
+            return
+        if training:
+            # Its step is a long one. It has seen its input close and ends by itself after its checkpoint, within a
+            # minute; killing it now would lose the work since the last one.
+            return
+        if identity is not None:
+            end_now(identity)
+            wait_until_gone(identity, 2.0)
         if not process.waitForFinished(500):
             process.kill()
             process.waitForFinished(2000)
-        self._identity = None
 
     def _start(self) -> None:
         self._session = WorkerSession(self.role)
