@@ -15,6 +15,8 @@ from typing import Any
 
 from ..errors import InputError
 
+_FORMAT = 1
+
 
 @dataclass(frozen=True)
 class Code:
@@ -75,24 +77,18 @@ class LabelContract:
         values = [label.value for label in self.labels]
         for what, items in (("name", names), ("value", values), ("region", [r.name for r in self.regions])):
             if len(set(items)) != len(items):
-                raise InputError(
-                    f"The label contract uses a {what} twice.", reason=f"It lists {items}.", code="bad-contract"
-                )
+                raise _bad(f"The label contract uses a {what} twice.", f"It lists {', '.join(map(str, items))}.")
         if not names or any(not 1 <= value <= 255 for value in values):
-            raise InputError("The label contract has no labels, or a value outside 1 to 255.", code="bad-contract")
+            raise _bad("The label contract has no labels, or a value outside 1 to 255.")
         for region in self.regions:
             unknown = set(region.labels) - set(names)
             if unknown:
-                raise InputError(
-                    f"The region “{region.name}” names labels that do not exist: {', '.join(sorted(unknown))}.",
-                    code="bad-contract",
-                )
+                raise _bad(f"The region “{region.name}” names labels that do not exist: {', '.join(sorted(unknown))}.")
         for outer, inner in zip(self.regions, self.regions[1:], strict=False):
             if not set(inner.labels) < set(outer.labels):
-                raise InputError(
+                raise _bad(
                     f"The region “{inner.name}” does not lie within “{outer.name}”.",
-                    reason="Regions are listed from the largest to the smallest, each within the one before.",
-                    code="bad-contract",
+                    "Regions are listed from the largest to the smallest, each within the one before.",
                 )
 
     def label(self, name: str) -> Label:
@@ -117,7 +113,7 @@ class LabelContract:
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON-ready content of ``labels.json``."""
         return {
-            "format": 1,
+            "format": _FORMAT,
             "labels": [
                 {
                     "name": label.name,
@@ -136,19 +132,25 @@ class LabelContract:
     def from_dict(cls, data: dict[str, Any]) -> LabelContract:
         """Inverse of :meth:`to_dict`; raises :class:`InputError` if a part is missing or contradictory."""
         try:
+            if data["format"] != _FORMAT:
+                raise ValueError(f"its format is {data['format']!r}, this version reads {_FORMAT}")
             labels = tuple(_label(entry) for entry in data["labels"])
             regions = tuple(Region(entry["name"], tuple(entry["labels"])) for entry in data["regions"])
         except (KeyError, TypeError, ValueError) as error:
-            raise InputError(
-                "The label contract cannot be read.", reason=f"{type(error).__name__}: {error}",
-                remedy="Restore labels.json from where the model or the case set came from.", code="bad-contract",
-            ) from error  # fmt: skip
+            raise _bad("The label contract cannot be read.", f"{type(error).__name__}: {error}.") from error
         return cls(labels, regions)
 
     @classmethod
     def read(cls, path: Path) -> LabelContract:
         """Read ``labels.json``."""
         return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
+
+
+def _bad(message: str, reason: str = "") -> InputError:
+    return InputError(
+        message, reason=reason, remedy="Restore the labels from where the model or the case set came from.",
+        code="bad-contract",
+    )  # fmt: skip
 
 
 def _label(entry: dict[str, Any]) -> Label:

@@ -16,6 +16,8 @@ from torch.utils.checkpoint import checkpoint
 
 from .fused.block import applies, fused_block
 
+# Far beyond any published MedNeXt (32 or 64 wide, kernel 3 to 7); a damaged description must not ask for terabytes.
+_WIDEST, _LARGEST_KERNEL = 1024, 15
 _CONV = {2: nn.Conv2d, 3: nn.Conv3d}
 _TRANSPOSED = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
 
@@ -196,7 +198,8 @@ class MedNeXt(nn.Module):
         checkpointing: bool | None = None,
     ):
         super().__init__()
-        if size not in SIZES or kernel % 2 == 0 or dim not in _CONV or norm not in ("group", "layer") or width < 1:
+        known = size in SIZES and dim in _CONV and norm in ("group", "layer")
+        if not known or kernel not in range(1, _LARGEST_KERNEL + 1, 2) or width not in range(1, _WIDEST + 1):
             raise ValueError(f"no MedNeXt has size={size!r}, kernel={kernel}, width={width}, dim={dim}, norm={norm!r}")
         scale = SIZES[size]
         expansion, blocks = scale.expansion, scale.blocks

@@ -31,7 +31,7 @@ def build(network: dict[str, Any], inputs: int, outputs: int, **overrides: Any) 
     """
     arguments = {key: value for key, value in network.items() if key != "name"} | overrides
     name = network.get("name")
-    if name not in NETWORKS:
+    if not isinstance(name, str) or name not in NETWORKS:
         raise InputError(
             f"The network “{name}” is not known to this version.",
             reason=f"Known are {', '.join(sorted(NETWORKS))}.",

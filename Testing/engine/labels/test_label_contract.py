@@ -53,6 +53,11 @@ def test_an_incomplete_file_is_refused(contract, missing):
         LabelContract.from_dict(data)
 
 
+def test_a_contract_of_a_later_format_is_refused(contract):
+    with pytest.raises(InputError, match="its format is 2"):
+        LabelContract.from_dict(contract.to_dict() | {"format": 2})
+
+
 def test_regions_are_unions(contract, mask):
     whole, core, enhancing = regions_of(mask, contract)
     assert np.array_equal(whole, mask > 0)

@@ -73,7 +73,10 @@ def test_checkpointing_changes_no_gradient() -> None:
 def test_the_registry_refuses_what_it_cannot_build_in_words() -> None:
     with pytest.raises(InputError, match="not known"):
         build({"name": "resnet"}, 1, 1)
-    with pytest.raises(InputError, match="cannot be built"):
-        build({"name": "mednext", "kernel": 4}, 1, 1)
+    with pytest.raises(InputError, match="not known"):
+        build({"name": ["mednext"]}, 1, 1)
+    for impossible in ({"kernel": 4}, {"kernel": "3"}, {"kernel": 10**9 + 1}, {"width": 10**9}, {"width": -4}):
+        with pytest.raises(InputError, match="cannot be built"):
+            build({"name": "mednext", **impossible}, 1, 1)
     with pytest.raises(InputError, match="cannot be built"):
         build({"name": "mednext", "colour": "red"}, 1, 1)
