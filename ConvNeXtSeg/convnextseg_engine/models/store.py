@@ -105,6 +105,10 @@ class ModelStore:
             return ModelFolder.open(Path(spec))
         raise _unknown(str(spec), self.names())
 
+    def holds(self, model: ModelFolder) -> bool:
+        """Say whether ``model`` is one of the versions, wherever it was opened from."""
+        return any(_same_model(path, model) for path in self._paths(model.metadata.name).values())
+
     def install(self, folder: Path) -> str:
         """Copy a model folder into the store as the first version of a new model, and return ``"v1"``."""
         model = ModelFolder.open(folder)

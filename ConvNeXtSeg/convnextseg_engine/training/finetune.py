@@ -80,6 +80,14 @@ def finetune(
     _check_labels(model.contract, case_set)
     if model.metadata.name not in store.names():
         store.install(model.path)  # a candidate needs its base beside it, to be judged against and to roll back to
+    elif not store.holds(model):
+        raise InputError(
+            f"There is another model named {model.metadata.name} on this computer.",
+            reason=f"The folder {model.path.name} is none of its versions, so its candidate would be judged against "
+            "the wrong model.",
+            remedy="Choose a version that “models list” shows, or ask whoever made the folder for another name.",
+            code="other-model",
+        )
     cases = {split: case_set.cases(split) for split in ("train", "validation")}
     if not cases["train"]:
         raise InputError(

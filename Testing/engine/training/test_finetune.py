@@ -83,6 +83,17 @@ def test_a_test_case_that_an_ancestor_learned_from_is_refused(
     assert not (tmp_path / "second").exists()  # refused before the training, not after hours of it
 
 
+def test_another_model_of_the_same_name_is_not_taken_for_a_version(
+    model: ModelFolder, case_set: CaseSet, recipe: Recipe, store: ModelStore, tmp_path: Path
+) -> None:
+    weights = {name: tensor + 1 for name, tensor in load_weights(model.weights_path).items()}
+    other = ModelFolder.write(tmp_path / "other", model.metadata, model.contract, weights, "# Other\n", half=False)
+    with pytest.raises(InputError, match="another model named tiny"):
+        finetune(other, case_set, recipe, store)
+    same = ModelFolder.open(tmp_path / "tiny")  # where the store has its first version from
+    assert finetune(same, case_set, recipe.with_steps(1), store).version == "v2"
+
+
 def test_two_processes_do_not_train_in_one_folder(
     model: ModelFolder, case_set: CaseSet, recipe: Recipe, store: ModelStore, tmp_path: Path
 ) -> None:
