@@ -122,7 +122,10 @@ def _check(arguments: argparse.Namespace, output: Output) -> None:
     count = len(case_set.case_folders())
     output.result(
         {"cases": count, "findings": [{"name": f.case, **asdict(f)} for f in findings]},
-        [*(f"Note: {_told(finding)} {finding.remedy}" for finding in findings), f"{count} cases, ready for training."],
+        [
+            *(f"Note: {_told(finding)} {finding.remedy}" for finding in findings),
+            f"{count} case{'' if count == 1 else 's'}, ready for training.",
+        ],
     )
 
 

@@ -60,6 +60,7 @@ def test_add_makes_the_set_and_list_and_check_tell_of_it(
     checked = run("cases", "check", cases, "--json")
     assert checked.status == 0
     assert checked.values[-1]["cases"] == 1
+    assert "1 case, ready" in run("cases", "check", cases).out
 
 
 def test_check_finds_a_changed_image_and_names_the_case(
