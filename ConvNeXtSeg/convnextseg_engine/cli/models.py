@@ -78,7 +78,7 @@ def _shown(value: dict[str, Any], status: str) -> list[str]:
         ["regions", ", ".join(region["name"] for region in value["regions"])],
         ["spacing", " × ".join(f"{v:g}" for v in value["spacing"]) + " mm"],
         ["skull removed", "expected" if value["skull_stripped"] else "not needed"],
-        ["trained on", f"{len(value['training_cases'])} cases"],
+        ["has seen", f"{len(value['training_cases'])} cases and images, known by hash; none of them may judge it"],
         ["licence", value["licence"]],
         ["attribution", value["attribution"]],
         ["folder", value["path"]],
@@ -126,6 +126,13 @@ def _check_verdict(version: VersionInfo) -> None:
 def _rollback(arguments: argparse.Namespace, output: Output) -> None:
     from ..models.store import ModelStore
 
+    name, _, named = arguments.model.partition("@")
+    if named:
+        raise InputError(
+            "Rolling back goes to the version that was used before; it takes no version.",
+            remedy=f"Write {name} alone, or promote {arguments.model} to choose that one.",
+            code="bad-arguments",
+        )
     version = ModelStore().rollback(arguments.model)
     output.result({"name": arguments.model, "current": version}, [f"{arguments.model} uses {version} again."])
 

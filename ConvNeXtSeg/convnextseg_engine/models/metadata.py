@@ -46,7 +46,8 @@ class Metadata:
         intensity: Name of the intensity scheme.
         skull_stripped: Whether the images must have the skull removed.
         lineage: Where the weights come from: base model and version, recipe, number of steps, …
-        training_cases: Hashes of the cases that the weights have seen, its ancestors' included.
+        training_cases: Hashes of the cases, and of each of their images, that the weights have seen, its ancestors'
+            included.
         validation: Measured figures.
         licence: SPDX name or sentence.
         attribution: Whose data and work it stands on.
