@@ -152,9 +152,7 @@ def test_finetune_judges_a_candidate_that_a_click_promotes_and_another_rolls_bac
     assert "no earlier version" in models.messages.text
 
 
-def test_an_interrupted_training_is_resumed_and_stopped_keeping_what_it_has(
-    trainer: OpenPanel, make_widget, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_training_is_resumed_and_stopped_keeping_what_it_has(trainer: OpenPanel, make_widget) -> None:
     import ConvNeXtSeg
 
     finetune = trainer.panel.finetune
@@ -171,7 +169,7 @@ def test_an_interrupted_training_is_resumed_and_stopped_keeping_what_it_has(
     finetune.ui.resumeButton.click()
     trainer.spin(lambda: "loss" in finetune.ui.trainingLabel.text, timeout=PATIENCE_S)
     process = identify(trainer.collaborators.train_worker.pid)
-    trainer.widget.cleanup()  # Slicer closes
+    make_widget.unload(trainer.widget)  # Slicer closes
     trainer.spin(lambda: not is_running(process), timeout=70)
     (checkpoint,) = runs_folder().glob("*/checkpoint.pt")
     assert checkpoint.stat().st_size > 0

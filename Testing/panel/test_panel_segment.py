@@ -86,7 +86,9 @@ def test_a_click_makes_the_segmentation_that_the_engine_computes(open_panel: Ope
     open_panel.save("4-result")
 
 
-def test_the_second_click_is_warm_and_refreshes_what_nobody_has_touched(open_panel: OpenPanel) -> None:
+def test_a_second_click_is_warm_and_writes_over_nothing_that_a_person_has_changed(open_panel: OpenPanel) -> None:
+    import slicer
+
     open_panel.choose_volumes()
     open_panel.click_segment()
     (node,) = open_panel.segmentations
@@ -94,29 +96,21 @@ def test_the_second_click_is_warm_and_refreshes_what_nobody_has_touched(open_pan
     assert _report(open_panel)["loaded_now"] is True
 
     open_panel.click_segment()
-    assert open_panel.segmentations == [node]
+    assert open_panel.segmentations == [node], "a result that nobody has touched is refreshed in place"
     assert _report(open_panel)["loaded_now"] is False
     assert open_panel.collaborators.segment_worker.pid == pid
     assert list(open_panel.collaborators.exchange.open().folder.iterdir()) == [], "images are left behind"
 
-
-def test_a_corrected_segmentation_is_never_written_over(open_panel: OpenPanel) -> None:
-    import slicer
-
-    open_panel.choose_volumes()
-    open_panel.click_segment()
-    (corrected,) = open_panel.segmentations
     volume = open_panel.study.volumes["T1"]
-    array = slicer.util.arrayFromSegmentBinaryLabelmap(corrected, "core", volume)
+    array = slicer.util.arrayFromSegmentBinaryLabelmap(node, "core", volume)
     array[20:24, 20:24, 20:24] = 1
-    slicer.util.updateSegmentBinaryLabelmapFromArray(array, corrected, "core", volume)
-    before = open_panel.mask_of(corrected, volume)
-
+    slicer.util.updateSegmentBinaryLabelmapFromArray(array, node, "core", volume)
+    corrected = open_panel.mask_of(node, volume)
     open_panel.click_segment()
     assert len(open_panel.segmentations) == 2
-    np.testing.assert_array_equal(open_panel.mask_of(corrected, volume), before)
+    np.testing.assert_array_equal(open_panel.mask_of(node, volume), corrected)
     assert "was kept as it is" in open_panel.segment.ui.statusLabel.text
-    assert open_panel.collaborators.parameters.result is not corrected
+    assert open_panel.collaborators.parameters.result is not node
     open_panel.save("5-corrected-kept")
 
 

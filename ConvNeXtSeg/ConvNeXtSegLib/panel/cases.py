@@ -44,8 +44,8 @@ class CasesSection(Section):
         self._channels, self._chosen_model, self._on_changed = channels, chosen_model, on_changed
         self._findings: dict[str, str] = {}
         ui = self.ui
-        splits = [(_("training"), "train"), (_("validation"), "validation"), (_("test"), "test")]
-        fill_choices(ui.splitSelector, splits, "train")
+        self._splits = {"train": _("training"), "validation": _("validation"), "test": _("test")}
+        fill_choices(ui.splitSelector, [(text, split) for split, text in self._splits.items()], "train")
         prepare_table(ui.casesTable, [_("Case"), _("Split"), _("Channels"), _("Check")])
         ui.caseSetFolder.connect("currentPathChanged(QString)", self._on_folder)
         ui.exportButton.connect("clicked()", self.export)
@@ -154,7 +154,7 @@ class CasesSection(Section):
             cases = CaseSet.open(self._folder()).cases()
         except ConvNeXtSegError:
             cases = []  # a folder that is new, or none: there is nothing to list, and exporting says more
-        rows = [(c.id, c.split, ", ".join(c.channels), self._findings.get(c.id, "")) for c in cases]
+        rows = [(c.id, self._splits[c.split], ", ".join(c.channels), self._findings.get(c.id, "")) for c in cases]
         fill_table(self.ui.casesTable, rows)
         self.ui.casesTable.setVisible(bool(rows))
         self.ui.checkCasesButton.setVisible(bool(rows))

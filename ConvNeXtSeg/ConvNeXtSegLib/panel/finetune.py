@@ -61,6 +61,9 @@ class FinetuneSection(Section):
         self._on_recipe(0)
         self._show_idle("")
         self.refresh()
+        if self._unfinished() is not None:
+            self._say(_("A training was interrupted. Resume goes on where its last checkpoint is."))
+            self.open()
 
     @property
     def running(self) -> bool:
