@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -16,6 +14,7 @@ from convnextseg_engine.images.study import Study
 from convnextseg_engine.labels.seg_nrrd import write_seg_nrrd
 from ConvNeXtSegLib.scene.segmentation import place_result
 from ConvNeXtSegLib.scene.volumes import read_volume
+from scene_files import load_volume
 from scene_phantoms import MODEL, brain_contract, segment_array
 
 pytestmark = pytest.mark.real_data
@@ -74,17 +73,6 @@ def test_a_file_of_the_command_line_opens_over_the_volume_in_slicer(scene, share
         assert segment.GetTerminology() == placed.GetSegmentation().GetSegment(label.name).GetTerminology()
         assert np.array_equal(segment_array(node, label.name, volume), truth == label.value)
         assert np.array_equal(segment_array(placed, label.name, volume), truth == label.value)
-
-
-def load_volume(scene, path: Path):
-    """Load a file, or a folder with a DICOM series, as Slicer does."""
-    storage = slicer.vtkMRMLVolumeArchetypeStorageNode()
-    scene.AddNode(storage)
-    storage.SetSingleFile(path.is_file())
-    storage.SetFileName(str(path if path.is_file() else min(path.iterdir())))
-    node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "loaded")
-    assert storage.ReadData(node)
-    return node
 
 
 @pytest.mark.parametrize("reference", ["T1c", "T2"])
