@@ -73,14 +73,14 @@ FAULTS = (
     ),
     Fault(
         "a case that was learned from judges the candidate",
-        f"{_ENGINE}/training/gate.py",
+        f"{_ENGINE}/training/gate/judge.py",
         "    if seen:\n",
         "    if False:\n",
         (f"{_TESTS}/gate/test_gate.py::test_a_case_that_was_used_is_refused_even_if_only_its_image_is_known",),
     ),
     Fault(
         "a vanished label does not stop a candidate with a good mean",
-        f"{_ENGINE}/training/gate.py",
+        f"{_ENGINE}/training/gate/judge.py",
         "bool(stops) or ",
         "",
         (f"{_TESTS}/gate/test_gate.py::test_a_hard_stop_outweighs_any_mean_and_is_named",),

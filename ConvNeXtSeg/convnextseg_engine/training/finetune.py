@@ -21,6 +21,7 @@ from ..networks.registry import build
 from ..progress import Reporter
 from .candidate import case_fingerprints, write_candidate
 from .checkpoint import TrainingState
+from .gate.verdict import Verdict
 from .judging import judge_candidate, refuse_seen_images
 from .loop import train
 from .recipe import Recipe
@@ -28,7 +29,6 @@ from .run_folder import Run, in_use, new_run_folder, unfinished_run
 from .samples import PatchSource, TrainingCase, training_case
 from .synthetic_source import synthetic_source
 from .validate import validation_of
-from .verdict import Verdict
 
 _CHECKPOINT = "checkpoint.pt"
 

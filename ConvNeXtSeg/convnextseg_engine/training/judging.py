@@ -12,11 +12,11 @@ from ..models.folder import ModelFolder
 from ..models.store import ModelStore
 from ..progress import Reporter
 from .evaluate import JudgedCase, evaluate
-from .gate import judge, not_judged
-from .guard import GuardReport, guard_report, proxy_cases
+from .gate.guard import GuardReport, guard_report, proxy_cases
+from .gate.judge import judge, not_judged
+from .gate.verdict import Verdict
 from .scores import Evaluation
 from .synthetic_source import suits_synthetic
-from .verdict import Verdict
 
 # Two synthetic brains: a sign of forgetting in seconds, not a measurement; the verdict calls them a proxy.
 _PROXIES = 2

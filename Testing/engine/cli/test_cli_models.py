@@ -91,7 +91,8 @@ def test_too_few_cases_is_for_a_person_to_decide(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [(["promote", "tiny"], "tiny@v2"), (["promote", "tiny@v9"], "v9"), (["promote", "tiny@v1"], "already"),
-     (["rollback", "tiny"], "no earlier version"), (["rollback", "tiny@v1"], "tiny alone"), (["show", "none"], "none"), (["promote", "none@v1"], "none")],
+     (["rollback", "tiny"], "no earlier version"), (["rollback", "tiny@v1"], "tiny alone"),
+     (["show", "none"], "none"), (["promote", "none@v1"], "none")],
 )  # fmt: skip
 def test_what_cannot_be_done_is_said(run: Callable, store: ModelStore, arguments: list, words: str) -> None:
     ran = run("models", *arguments)

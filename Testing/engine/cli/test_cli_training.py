@@ -16,7 +16,7 @@ from convnextseg_engine.labels.case_set import CaseSet
 from convnextseg_engine.models.folder import ModelFolder
 from convnextseg_engine.training import finetune as finetune_module
 from convnextseg_engine.training.finetune import FinetuneResult
-from convnextseg_engine.training.gate import judge
+from convnextseg_engine.training.gate.judge import judge
 from convnextseg_engine.training.scores import CaseScore, Evaluation, Score
 from engine.inference.tiny_model import ball
 

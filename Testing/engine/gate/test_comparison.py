@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from convnextseg_engine.training.comparison import compare
-from convnextseg_engine.training.statistics import sign_flip_p, t_lower_bound
+from convnextseg_engine.training.gate.comparison import compare
+from convnextseg_engine.training.gate.statistics import sign_flip_p, t_lower_bound
 
 MARGIN = 0.02
 

@@ -18,7 +18,7 @@ from convnextseg_engine.labels.contract import LabelContract
 from convnextseg_engine.progress import Reporter
 from convnextseg_engine.synthetic.brain import brain_tumour_contract
 from convnextseg_engine.training.evaluate import evaluate, score_masks, targets
-from convnextseg_engine.training.guard import ProxyCase
+from convnextseg_engine.training.gate.guard import ProxyCase
 from convnextseg_engine.training.scores import Evaluation
 from convnextseg_engine.training.surface_distance import hd95_mm
 from engine.inference.tiny_model import write_tiny_model

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from convnextseg_engine.errors import InputError
-from convnextseg_engine.training.gate import judge, not_judged
-from convnextseg_engine.training.guard import guard_report
-from convnextseg_engine.training.verdict import Action, Outcome, Verdict
+from convnextseg_engine.training.gate.guard import guard_report
+from convnextseg_engine.training.gate.judge import judge, not_judged
+from convnextseg_engine.training.gate.verdict import Action, Outcome, Verdict
 from engine.gate.made_scores import LABELS, REGIONS, changed, evaluation, versions
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from convnextseg_engine.training.gate import judge
+from convnextseg_engine.training.gate.judge import judge
+from convnextseg_engine.training.gate.verdict import Outcome
 from convnextseg_engine.training.scores import CaseScore, Evaluation, Score
-from convnextseg_engine.training.verdict import Outcome
 
 _NAMES = ("whole tumour", "tumour core", "enhancing tumour")
 # Dice of whole tumour, tumour core, enhancing tumour; and the reference volumes in mL.

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from convnextseg_engine.errors import InputError
-from convnextseg_engine.training.gate import judge
-from convnextseg_engine.training.guard import GuardReport, guard_report, proxy_cases
-from convnextseg_engine.training.verdict import Action, Outcome
+from convnextseg_engine.training.gate.guard import GuardReport, guard_report, proxy_cases
+from convnextseg_engine.training.gate.judge import judge
+from convnextseg_engine.training.gate.verdict import Action, Outcome
 from engine.gate.made_scores import changed, versions
 
 GOOD = [0.02, 0.01, 0.015, 0.01, 0.02, 0.012]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from convnextseg_engine.training.hard_stops import hard_stops
+from convnextseg_engine.training.gate.hard_stops import hard_stops
 from engine.gate.made_scores import LABELS, REGIONS, changed, evaluation, versions
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from convnextseg_engine.training.statistics import bootstrap_interval, sign_flip_p, t_lower_bound
-from convnextseg_engine.training.student_t import cdf, quantile
+from convnextseg_engine.training.gate.statistics import bootstrap_interval, sign_flip_p, t_lower_bound
+from convnextseg_engine.training.gate.student_t import cdf, quantile
 
 
 @pytest.mark.parametrize("degrees", [1, 2, 3, 4, 5, 9, 10, 29, 30, 101, 500])

@@ -22,9 +22,9 @@ from convnextseg_engine.progress import Reporter
 from convnextseg_engine.synthetic.brain import synthetic_case
 from convnextseg_engine.training import finetune as room
 from convnextseg_engine.training.finetune import finetune
+from convnextseg_engine.training.gate.verdict import Outcome
 from convnextseg_engine.training.recipe import Recipe
 from convnextseg_engine.training.run_folder import Run
-from convnextseg_engine.training.verdict import Outcome
 
 
 @pytest.fixture(autouse=True)

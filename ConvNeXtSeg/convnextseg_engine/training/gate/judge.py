@@ -11,12 +11,12 @@ from collections.abc import Collection, Mapping
 
 import numpy as np
 
-from ..errors import InputError
+from ...errors import InputError
+from ..scores import Evaluation
 from .comparison import FEWEST_FOR_TEST, Comparison, compare
 from .guard import GuardReport
 from .hard_stops import hard_stops
 from .pairing import paired
-from .scores import Evaluation
 from .verdict import Action, Outcome, TableRow, Verdict
 
 

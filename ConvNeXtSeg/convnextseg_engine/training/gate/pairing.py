@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..errors import InputError
-from .scores import Evaluation
+from ...errors import InputError
+from ..scores import Evaluation
 
 
 def paired(candidate: Evaluation, current: Evaluation, first: Evaluation) -> list[tuple[str, Evaluation, Evaluation]]:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from ..errors import InputError
+from ...errors import InputError
 from .comparison import Comparison, Power
 from .guard import GuardReport
 from .hard_stops import HardStop

@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
-from ..images.study import Study
-from ..labels.case import content_hash, voxel_hash
-from ..labels.contract import LabelContract
-from ..synthetic.brain import SyntheticCase, brain_tumour_contract, synthetic_case
+from ...errors import InputError
+from ...images.study import Study
+from ...labels.case import content_hash, voxel_hash
+from ...labels.contract import LabelContract
+from ...synthetic.brain import SyntheticCase, brain_tumour_contract, synthetic_case
+from ..scores import Evaluation
 from .hard_stops import HardStop, hard_stops
 from .pairing import paired
-from .scores import Evaluation
 
 KINDS = ("guard pack", "named cases", "proxy")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .scores import Evaluation, Score
+from ..scores import Evaluation, Score
 
 # From the design's decision on the gate: a label vanished, any case −0.10 Dice, volume doubled.
 LOST_DICE = 0.10
