@@ -19,12 +19,14 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 TARGET = REPOSITORY / "Resources" / "Screenshots"
 WIDTH = 480
 PATIENCE_S = 1800.0
+# Seeds of the synthetic brains, and what each serves for.
+CASES = ((4, "training"), (3, "training"), (1, "validation"), (5, "test"))
 
 
 def main() -> None:
     """Walk through the panel and save a picture at each stop."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=4, help="steps of the fine-tuning that is shown (default: 4)")
+    parser.add_argument("--steps", type=int, default=40, help="steps of the fine-tuning that is shown (default: 40)")
     steps = parser.parse_args().steps
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     sys.path[:0] = [str(REPOSITORY / "Testing"), str(REPOSITORY / "ConvNeXtSeg")]
@@ -43,7 +45,7 @@ def _render(folder: Path, steps: int) -> None:
 
         maker = WidgetMaker(environment)
         try:
-            _walk(environment, maker(ConvNeXtSeg.ConvNeXtSegWidget), folder / "brain-tumours", steps)
+            _walk(environment, maker(ConvNeXtSeg.ConvNeXtSegWidget), folder / "Documents" / "brain-tumours", steps)
         finally:
             maker.unload_all()
 
@@ -53,8 +55,8 @@ def _walk(environment: Any, widget: Any, cases: Path, steps: int) -> None:
     from ConvNeXtSegLib.selftest.synthetic_scene import add_volume
 
     panel, scene = widget.panel, environment.scene
-    for number, split in enumerate(("training", "training", "validation", "test")):
-        case = synthetic_case(900 + number)
+    for number, (seed, split) in enumerate(CASES):
+        case = synthetic_case(seed)
         for name, selector in panel.segment.channels.selectors.items():
             selector.setCurrentNode(add_volume(scene, f"{name} {number + 1}", case.study.channels[name]))
         panel.segment.ui.segmentButton.click()
@@ -66,6 +68,7 @@ def _walk(environment: Any, widget: Any, cases: Path, steps: int) -> None:
             _save(environment, widget, "segment.png")
             panel.segment.collapsible.collapsed = True
             panel.cases.open()
+        _correct(widget.logic.collaborators.parameters.result, panel.segment.channels, case.mask)
         panel.cases.ui.caseSetFolder.currentPath = str(cases)
         panel.cases.ui.caseIdEdit.setText(f"case-{number + 1:03d}")
         panel.cases.ui.splitSelector.setCurrentText(split)
@@ -83,6 +86,17 @@ def _walk(environment: Any, widget: Any, cases: Path, steps: int) -> None:
     if panel.finetune.messages.text:
         raise SystemExit(panel.finetune.messages.text)
     _save(environment, widget, "finetune.png")
+
+
+def _correct(segmentation: Any, channels: Any, truth: Any) -> None:
+    """Do what a person does in the Segment Editor: make the segments right."""
+    import slicer
+    from convnextseg_engine.synthetic.brain import brain_tumour_contract
+
+    volume = channels.volumes()[channels.reference]
+    for label in brain_tumour_contract().labels:
+        drawn = (truth == label.value).astype("uint8")
+        slicer.util.updateSegmentBinaryLabelmapFromArray(drawn, segmentation, label.name, volume)
 
 
 def _wait(until: Callable[[], bool]) -> None:

@@ -75,7 +75,7 @@ def test_a_click_makes_the_segmentation_that_the_engine_computes(open_panel: Ope
 
     ui = open_panel.segment.ui
     assert ui.resultWidget.isVisible()
-    assert "Tiny model v1" in ui.ranLabel.text
+    assert "a-tiny-model v1 · CPU" in ui.ranLabel.text
     edema_ml = np.count_nonzero(mask == 2) * 27 / 1000
     assert _report(open_panel)["volumes_ml"]["edema"] == pytest.approx(edema_ml)
     assert "edema" in ui.volumesLabel.text
@@ -122,6 +122,14 @@ def test_the_result_lands_on_the_volume_chosen_as_reference(open_panel: OpenPane
     open_panel.segment.channels.selectors["FLAIR"].setCurrentNode(None)
     assert open_panel.segment.channels.reference == "T1"
     assert list(open_panel.segment.channels.volumes()) == ["T1", "T1c", "T2"]
+
+
+def test_a_volume_chosen_for_two_channels_is_refused(open_panel: OpenPanel) -> None:
+    open_panel.choose_volumes()
+    open_panel.segment.channels.selectors["T2"].setCurrentNode(open_panel.study.volumes["FLAIR"])
+    open_panel.segment.ui.segmentButton.click()
+    assert open_panel.segment.messages.text.startswith("The volume “FLAIR” is chosen for T2 and for FLAIR.")
+    assert not open_panel.segment.running
 
 
 def test_missing_requirements_are_named_with_the_way_to_install_them(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
+from pathlib import Path
 
 import qt
 from slicer.i18n import tr as _
@@ -14,10 +14,12 @@ from convnextseg_engine.models.folder import ModelFolder
 from convnextseg_engine.worker.messages import Progress
 
 from ..process.segmentation_run import Listener, SegmentationInputs, SegmentationOutcome, SegmentationRun
+from ..scene.segmentation import source_volume
 from .channels import ChannelSelectors
 from .collaborators import Collaborators
+from .result import ResultView
 from .section import Section, chosen_value, fill_choices
-from .wording import device_text, joined, progress_text, seconds_text, volumes_html
+from .wording import joined, progress_text, seconds_text
 
 # In segment.ui the channels stand below the model and what it may be used for.
 _FIRST_CHANNEL_ROW = 2
@@ -44,6 +46,7 @@ class SegmentSection(Section):
         self._with = collaborators
         self._on_result, self._on_changed = on_result, on_changed
         self._run: SegmentationRun | None = None
+        self._model_folders: dict[str, Path] = {}
         self._run_model: ModelFolder | None = None
         self._starting_s: float | None = None
         self._failed = False
@@ -59,9 +62,7 @@ class SegmentSection(Section):
         ui.deviceSelector.connect("currentIndexChanged(int)", self._on_device)
         ui.segmentButton.connect("clicked()", self.start)
         ui.cancelButton.connect("clicked()", self.cancel)
-        ui.reportButton.toggled.connect(self._on_report)
-        ui.reportText.setVisible(False)
-        ui.resultWidget.setVisible(False)
+        self.result = ResultView(ui)
         self._show_idle("")
         self.refresh()
 
@@ -84,7 +85,7 @@ class SegmentSection(Section):
         """Show what the store and the parameters hold now."""
         parameters = self._with.parameters
         fill_choices(self.ui.deviceSelector, _devices(), parameters.device)
-        choices = _model_choices(self._with)
+        choices = self._model_choices()
         wanted = parameters.model
         if "@" not in wanted:  # a name alone means its current version
             wanted = next((spec for _text, spec in choices if spec.partition("@")[0] == wanted), wanted)
@@ -141,7 +142,7 @@ class SegmentSection(Section):
         run, self._run = self._run, None
         if run is not None:
             run.abandon()
-        self.ui.resultWidget.setVisible(False)
+        self.result.clear()
         self.messages.clear()
         self._show_idle(_("The scene was closed, so the run was cancelled.") if run is not None else "")
 
@@ -155,6 +156,19 @@ class SegmentSection(Section):
             )
         return self._with.store().open(self.model_spec)
 
+    def _model_choices(self) -> list[tuple[str, str]]:
+        """Every usable version, the one in use of each model first."""
+        store = self._with.store()
+        choices, self._model_folders = [], {}
+        for name in store.names():
+            versions = [info for info in store.versions(name) if info.status != "damaged"]
+            for info in sorted(versions, key=lambda info: info.status != "current"):
+                mark = {"current": _(" (in use)"), "candidate": _(" (candidate)")}.get(info.status, "")
+                spec = f"{info.name}@{info.version}"
+                choices.append((f"{info.version}{mark} · {info.title}", spec))
+                self._model_folders[spec] = info.path
+        return choices
+
     def _on_model(self, _index: int) -> None:
         self._with.parameters.model = self.model_spec
         self._show_model()
@@ -162,11 +176,11 @@ class SegmentSection(Section):
 
     def _show_model(self) -> None:
         ui = self.ui
-        try:
-            metadata = self._chosen_model().metadata
-        except ConvNeXtSegError as error:
-            ui.intendedUseLabel.setText(error.message)
+        if not self.model_spec:
+            ui.intendedUseLabel.setText(_("There is no model on this computer."))
             return
+        # Its checksums are compared when it is used; to show it, its description is enough.
+        metadata = ModelFolder.open(self._model_folders[self.model_spec], verify=False).metadata
         ui.intendedUseLabel.setText(metadata.intended_use)
         ui.modelSelector.setToolTip(f"{metadata.title}\n{metadata.intended_use}")
         self.channels.build(metadata.channels)
@@ -190,13 +204,13 @@ class SegmentSection(Section):
         node = self._with.scene.GetNodeByID(outcome.node_id)
         self._run = None
         self._starting_s = outcome.starting_s or self._starting_s
-        if earlier is not None and not outcome.refreshed:
+        if earlier not in (None, node) and source_volume(earlier) is source_volume(node):
             protected = _("“{earlier}” was kept as it is; the new result is “{new}”.")
             self._show_idle(protected.format(earlier=earlier.GetName(), new=node.GetName()))
         else:
             self._show_idle("")
         self._with.parameters.result = node
-        self._show_result(outcome)
+        self.result.show(outcome, self._run_model.contract)
         if outcome.value["warnings"]:
             self.messages.show_note(_("Please note"), joined(outcome.value["warnings"]))
         self._on_result(node)
@@ -217,7 +231,7 @@ class SegmentSection(Section):
     def _show_running(self) -> None:
         ui = self.ui
         ui.segmentButton.setEnabled(False)
-        ui.resultWidget.setVisible(False)
+        self.result.clear()
         ui.statusLabel.setVisible(False)
         ui.progressBar.setRange(0, 0)
         ui.progressLabel.setText(_("Starting…"))
@@ -232,28 +246,6 @@ class SegmentSection(Section):
         ui.statusLabel.setText(status)
         ui.statusLabel.setVisible(bool(status))
 
-    def _show_result(self, outcome: SegmentationOutcome) -> None:
-        ui, value = self.ui, outcome.value
-        ui.volumesLabel.setText(volumes_html(value["volumes_ml"], self._run_model.contract))
-        ran = _("{model} {version} · {device} · {backend} · {time}")
-        ui.ranLabel.setText(
-            ran.format(
-                model=value["model"]["title"],
-                version=value["model"]["version"],
-                device=device_text(value["device"]),
-                backend=value["backend"],
-                time=seconds_text(outcome.seconds),
-            )
-        )
-        ui.ranLabel.setToolTip(joined([value["plan"], *value["reasons"]]))
-        report = {name: content for name, content in value.items() if name != "mask"}
-        report["seconds"] = value["seconds"] | {"from click to scene": outcome.seconds}
-        ui.reportText.setPlainText(json.dumps(report, indent=2, ensure_ascii=False))
-        ui.resultWidget.setVisible(True)
-
-    def _on_report(self, shown: bool) -> None:
-        self.ui.reportText.setVisible(shown)
-
 
 def _devices() -> list[tuple[str, str]]:
     return [
@@ -262,15 +254,3 @@ def _devices() -> list[tuple[str, str]]:
         (_("NVIDIA GPU"), "cuda:0"),
         (_("Apple GPU"), "mps"),
     ]
-
-
-def _model_choices(collaborators: Collaborators) -> list[tuple[str, str]]:
-    """Every usable version, the current one of each model first."""
-    store = collaborators.store()
-    choices = []
-    for name in store.names():
-        versions = [info for info in store.versions(name) if info.status != "damaged"]
-        for info in sorted(versions, key=lambda info: info.status != "current"):
-            mark = {"current": _(" (in use)"), "candidate": _(" (candidate)")}.get(info.status, "")
-            choices.append((f"{info.title} · {info.version}{mark}", f"{info.name}@{info.version}"))
-    return choices

@@ -28,9 +28,11 @@ def fill_table(table: qt.QTableWidget, rows: Sequence[Sequence[str]], tips: Sequ
             item = qt.QTableWidgetItem(text)
             item.setToolTip(tips[r] if r < len(tips) and tips[r] else text)
             table.setItem(r, c, item)
+    header = table.horizontalHeader()
+    header.setStretchLastSection(False)
     table.resizeColumnsToContents()
+    header.setStretchLastSection(True)
     table.resizeRowsToContents()
-    table.horizontalHeader().setStretchLastSection(True)
     shown = min(max(len(rows), 1), _MOST_ROWS)
     row_height = table.rowHeight(0) if rows else table.verticalHeader().defaultSectionSize
-    table.setFixedHeight(table.horizontalHeader().sizeHint.height() + shown * row_height + 2 * table.frameWidth)
+    table.setFixedHeight(header.sizeHint.height() + shown * row_height + 2 * table.frameWidth)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from slicer.i18n import tr as _
+
 import slicer
 from convnextseg_engine.errors import ConvNeXtSegError, InputError, describe
 from convnextseg_engine.models.folder import ModelFolder
@@ -44,14 +46,12 @@ class SegmentationOutcome:
 
     Attributes:
         node_id: The segmentation node.
-        refreshed: Whether it is the earlier result, written anew.
         value: What the worker said about the run: volumes, seconds, device, ….
         seconds: From the click to the segmentation in the scene.
         starting_s: How much of it went into starting the worker and loading the model; 0 if both were warm.
     """
 
     node_id: str
-    refreshed: bool
     value: dict[str, Any]
     seconds: float
     starting_s: float
@@ -91,7 +91,10 @@ class SegmentationRun:
         self._worker, self._exchange, self._scene = worker, exchange, scene
         self._inputs, self._listener = inputs, listener
         if not inputs.volumes:
-            raise InputError("No volume is chosen.", remedy="Choose at least one of the images.", code="no-volume")
+            raise InputError(
+                _("No volume is chosen."), remedy=_("Choose at least one of the images."), code="no-volume"
+            )
+        _refuse_twice(inputs.volumes)
         self._abandoned = False
         self._started = time.monotonic()
         self._working_since: float | None = None
@@ -161,9 +164,7 @@ class SegmentationRun:
         inputs = self._inputs
         node = place_result(self._scene, mask, inputs.model.contract, self._target, value["model"], inputs.previous_id)
         starting_s = (self._working_since or self._started) - self._started if value["loaded_now"] else 0.0
-        return SegmentationOutcome(
-            node.GetID(), node.GetID() == inputs.previous_id, value, time.monotonic() - self._started, starting_s
-        )
+        return SegmentationOutcome(node.GetID(), value, time.monotonic() - self._started, starting_s)
 
     def _on_error(self, error: ConvNeXtSegError, details: str) -> None:
         self._discard()
@@ -174,3 +175,21 @@ class SegmentationRun:
         for ref in self._refs:
             self._exchange.discard(ref)
         self._refs.clear()
+
+
+def _refuse_twice(volumes: Mapping[str, slicer.vtkMRMLScalarVolumeNode]) -> None:
+    """Refuse a volume that was chosen for two channels: the network would take it for two different sequences."""
+    chosen: dict[str, str] = {}
+    for channel, node in volumes.items():
+        other = chosen.setdefault(node.GetID(), channel)
+        if other != channel:
+            raise InputError(
+                _("The volume “{volume}” is chosen for {one} and for {other}.").format(
+                    volume=node.GetName(), one=other, other=channel
+                ),
+                reason=_("Each channel is another kind of image."),
+                remedy=_("Choose another volume for one of them, or none if there is no {channel}.").format(
+                    channel=channel
+                ),
+                code="volume-twice",
+            )
