@@ -139,6 +139,8 @@ def long_run(repository: Path, segment_arguments: list, tmp_path: Path) -> Itera
         stderr=subprocess.PIPE,
         encoding="utf-8",
         env={**os.environ, "OMP_NUM_THREADS": "1"},
+        # A shell's background job ignores Ctrl-C and passes that on; a person at a terminal does not start one.
+        preexec_fn=(lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) if os.name == "posix" else None,
     )
     yield process
     process.kill()
