@@ -183,3 +183,34 @@ def test_demo_and_test_need_only_the_standard_library_before_the_set_up() -> Non
             if isinstance(node, (ast.Import, ast.ImportFrom))
         }
         assert tops <= set(sys.stdlib_module_names) | {"environment", "system_libraries"}
+
+
+def test_the_sample_is_really_fetched_over_http_and_only_once(tmp_path: Path, monkeypatch) -> None:
+    import hashlib
+    import threading
+    from http.server import BaseHTTPRequestHandler, HTTPServer
+
+    from demonstration import sample_study
+
+    content, asked = b"a volume", []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_arguments) -> None:
+            pass
+
+    digest = hashlib.sha256(content).hexdigest()
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setattr(sample_study, "_ADDRESS", f"http://127.0.0.1:{server.server_port}/SHA256/{{}}")
+        monkeypatch.setattr(sample_study, "_SHA256", {"MRBrainTumor1": digest})
+        for _ in range(2):
+            study = sample_study.sample_study("MRBrainTumor1", tmp_path)
+        server.shutdown()
+    assert asked == [f"/SHA256/{digest}"]
+    assert study.channels["T1c"].read_bytes() == content
