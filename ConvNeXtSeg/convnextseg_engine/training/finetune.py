@@ -107,7 +107,7 @@ def finetune(
         recipe = Recipe.from_dict(run.recipe).with_steps(steps)
         if run.state == "stopped":
             reporter.stop_requested.set()
-        state, weights = _train(model, recipe, cases, folder, run, where, reporter)
+        state, weights = _train(model, recipe, cases, folder, where, reporter)
         if state.step < recipe.steps:
             run = run.moved_to("stopped", folder)
         staged = folder / "candidate"
@@ -172,7 +172,7 @@ def _run(
 
 
 def _train(
-    model: ModelFolder, recipe: Recipe, cases: dict[str, list[Case]], folder: Path, run: Run, device: str,
+    model: ModelFolder, recipe: Recipe, cases: dict[str, list[Case]], folder: Path, device: str,
     reporter: Reporter,
 ) -> tuple[TrainingState, dict[str, torch.Tensor]]:  # fmt: skip
     contract, spec = model.contract, model.input_spec

@@ -19,7 +19,7 @@ from ..file_lock import locked
 from ..models.home import home_folder
 
 _RECORD, _LOCK = "run.json", "lock"
-OPEN_STATES = ("training", "stopped", "judging")
+OPEN_STATES = ("training", "stopped")
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Run:
         cases: Absolute path of the case set.
         recipe: The recipe, steps included.
         case_hashes: Content hashes of the cases, by split, when the run began.
-        state: ``"training"``, ``"stopped"`` (by the user, keeping what there is), ``"judging"`` or ``"done"``.
+        state: ``"training"``, ``"stopped"`` (by the user, keeping what there is) or ``"done"``.
         version: The candidate's version once there is one.
         started: UTC time in ISO 8601.
     """

@@ -40,7 +40,9 @@ def weight_gradient(x: torch.Tensor, dy: torch.Tensor, kernel: int, kind: str) -
     """Return the gradient of the weight, ``(C, 1, K, K, K)``, from the input and the gradient of the output."""
     if kind == "same":
         if x.shape[4] <= (4 if kernel == 3 else 8):
-            return _stock_weight_gradient(x, dy, kernel)  # tiny extents: nothing to gain from going plane by plane
+            return _stock_weight_gradient(
+                x, dy, (kernel,) * 3, 1
+            )  # tiny extents: nothing to gain from going plane by plane
         return _planewise(x, dy, kernel, stride=1)
     return _planewise(x, dy, kernel, stride=2) if kind == "down" else _planewise(dy, x, kernel, stride=2)
 
@@ -59,19 +61,11 @@ def _planewise(big: torch.Tensor, small: torch.Tensor, kernel: int, stride: int)
             high = min(start + _SLAB, rows, (depth - 1 - offset) // stride + 1)
             if low < high:
                 source = planes[stride * low + offset : stride * (high - 1) + offset + 1 : stride]
-                result[:, :, dz] += _stock_weight_gradient_2d(source, gradients[low:high], kernel, stride)
+                result[:, :, dz] += _stock_weight_gradient(source, gradients[low:high], (kernel,) * 2, stride)
     return result
 
 
-def _stock_weight_gradient(x: torch.Tensor, dy: torch.Tensor, kernel: int) -> torch.Tensor:
-    return _backward(x, dy, (kernel,) * 3, 1)
-
-
-def _stock_weight_gradient_2d(x: torch.Tensor, dy: torch.Tensor, kernel: int, stride: int) -> torch.Tensor:
-    return _backward(x, dy, (kernel,) * 2, stride)
-
-
-def _backward(x: torch.Tensor, dy: torch.Tensor, kernel: tuple[int, ...], stride: int) -> torch.Tensor:
+def _stock_weight_gradient(x: torch.Tensor, dy: torch.Tensor, kernel: tuple[int, ...], stride: int) -> torch.Tensor:
     channels, dims = x.shape[1], len(kernel)
     weight = x.new_empty((channels, 1, *kernel))
     pad = [n // 2 for n in kernel]
@@ -82,8 +76,7 @@ def _backward(x: torch.Tensor, dy: torch.Tensor, kernel: tuple[int, ...], stride
 
 def _spread(x: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
     """Return ``x`` on the even places of a zero tensor of extents ``shape``."""
-    result = torch.zeros((1, x.shape[1], *shape), dtype=x.dtype, device=x.device).contiguous(
-        memory_format=torch.channels_last_3d
-    )
+    size = (1, x.shape[1], *shape)
+    result = torch.empty(size, dtype=x.dtype, device=x.device, memory_format=torch.channels_last_3d).zero_()
     result[:, :, ::2, ::2, ::2] = x
     return result
