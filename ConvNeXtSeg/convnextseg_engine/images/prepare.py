@@ -5,7 +5,8 @@ Training and inference both come through here, so what a model was trained on is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
@@ -31,12 +32,14 @@ class InputSpec:
     Attributes:
         channels: Channel names in network order.
         spacing: Millimetres along L, P, S.
-        intensity: Name of the intensity scheme; ``"zscore-foreground"`` is the only one so far.
+        intensity: Name of the intensity scheme; ``"zscore-foreground"`` is the only one of our own.
+        preparation: Empty for our own way; otherwise another program's, by its ``scheme``: see ``images/nnunet/``.
     """
 
     channels: tuple[str, ...]
     spacing: tuple[float, float, float]
     intensity: str = "zscore-foreground"
+    preparation: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

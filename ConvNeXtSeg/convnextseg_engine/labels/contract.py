@@ -7,6 +7,7 @@ of labels, as BraTS's whole tumour, and exist in network outputs and statistics 
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from typing import Any
 from ..errors import InputError
 
 _FORMAT = 1
+
+# How a network's outputs say regions; see LabelContract.outputs.
+NESTED, EXCLUSIVE, ORDERED = OUTPUT_RULES = ("nested", "exclusive", "ordered")
 
 
 @dataclass(frozen=True)
@@ -54,10 +58,17 @@ class Label:
 
 @dataclass(frozen=True)
 class Region:
-    """A union of labels that a network predicts, for example whole tumour = edema + core + enhancing."""
+    """A union of labels that a network predicts, for example whole tumour = edema + core + enhancing.
+
+    Attributes:
+        name: Short unique name.
+        labels: Names of its labels.
+        writes: With ordered outputs, the label that a voxel of this region gets; None otherwise.
+    """
 
     name: str
     labels: tuple[str, ...]
+    writes: str | None = None
 
 
 @dataclass(frozen=True)
@@ -66,11 +77,17 @@ class LabelContract:
 
     Attributes:
         labels: The disjoint labels of a mask.
-        regions: Network outputs in channel order, from the largest to the smallest; each lies within the ones before.
+        regions: What the network predicts, in channel order.
+        outputs: How the network's outputs say regions. ``"nested"``: one sigmoid output a region, from the largest
+            region to the smallest, each within the ones before. ``"exclusive"``: a softmax over background and labels,
+            background first; each label is a region of its own. ``"ordered"``: one sigmoid output a region, which may
+            overlap in any way; each region writes one label, later regions over earlier ones (nnU-Net v2's
+            ``regions_class_order``).
     """
 
     labels: tuple[Label, ...]
     regions: tuple[Region, ...]
+    outputs: str = NESTED
 
     def __post_init__(self) -> None:
         names = [label.name for label in self.labels]
@@ -84,12 +101,24 @@ class LabelContract:
             unknown = set(region.labels) - set(names)
             if unknown:
                 raise _bad(f"The region “{region.name}” names labels that do not exist: {', '.join(sorted(unknown))}.")
-        for outer, inner in zip(self.regions, self.regions[1:], strict=False):
-            if not set(inner.labels) < set(outer.labels):
-                raise _bad(
-                    f"The region “{inner.name}” does not lie within “{outer.name}”.",
-                    "Regions are listed from the largest to the smallest, each within the one before.",
-                )
+        if self.outputs == NESTED:
+            _check_nested(self.regions)
+        elif self.outputs == EXCLUSIVE:
+            _check_exclusive(self.labels, self.regions)
+        elif self.outputs == ORDERED:
+            _check_ordered(self.regions)
+        else:
+            raise _bad(
+                f"The label contract states outputs “{self.outputs}”, which this version does not know.",
+                f"It knows {', '.join(OUTPUT_RULES)}.",
+            )
+        if self.outputs != ORDERED and any(region.writes is not None for region in self.regions):
+            raise _bad("A region says which label it writes, but the outputs are not ordered.")
+
+    @property
+    def network_outputs(self) -> int:
+        """Number of channels that the network gives: one a region, and background if outputs are exclusive."""
+        return len(self.regions) + (self.outputs == EXCLUSIVE)
 
     def label(self, name: str) -> Label:
         """Return the label called ``name``; raises :class:`InputError` with the known names otherwise."""
@@ -112,6 +141,7 @@ class LabelContract:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON-ready content of ``labels.json``."""
+        outputs = {} if self.outputs == NESTED else {"outputs": self.outputs}
         return {
             "format": _FORMAT,
             "labels": [
@@ -125,8 +155,8 @@ class LabelContract:
                 }
                 for label in self.labels
             ],
-            "regions": [{"name": region.name, "labels": list(region.labels)} for region in self.regions],
-        }
+            "regions": [_region_entry(region) for region in self.regions],
+        } | outputs
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> LabelContract:
@@ -135,15 +165,52 @@ class LabelContract:
             if data["format"] != _FORMAT:
                 raise ValueError(f"its format is {data['format']!r}, this version reads {_FORMAT}")
             labels = tuple(_label(entry) for entry in data["labels"])
-            regions = tuple(Region(entry["name"], tuple(entry["labels"])) for entry in data["regions"])
+            regions = tuple(Region(r["name"], tuple(r["labels"]), r.get("writes")) for r in data["regions"])
+            outputs = data.get("outputs", NESTED)
         except (KeyError, TypeError, ValueError) as error:
             raise _bad("The label contract cannot be read.", f"{type(error).__name__}: {error}.") from error
-        return cls(labels, regions)
+        return cls(labels, regions, outputs)
 
     @classmethod
     def read(cls, path: Path) -> LabelContract:
         """Read ``labels.json``."""
         return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
+
+
+def exclusive_contract(labels: tuple[Label, ...]) -> LabelContract:
+    """Return the contract of a network with a softmax over background and ``labels``, in this order."""
+    return LabelContract(labels, tuple(Region(label.name, (label.name,)) for label in labels), EXCLUSIVE)
+
+
+def _check_nested(regions: tuple[Region, ...]) -> None:
+    for outer, inner in itertools.pairwise(regions):
+        if not set(inner.labels) < set(outer.labels):
+            raise _bad(
+                f"The region “{inner.name}” does not lie within “{outer.name}”.",
+                "Regions are listed from the largest to the smallest, each within the one before.",
+            )
+
+
+def _check_exclusive(labels: tuple[Label, ...], regions: tuple[Region, ...]) -> None:
+    if [region.labels for region in regions] != [(label.name,) for label in labels]:
+        raise _bad(
+            "The regions are not the labels.",
+            "With exclusive outputs there is one region for each label, in the order of the labels.",
+        )
+
+
+def _check_ordered(regions: tuple[Region, ...]) -> None:
+    for region in regions:
+        if region.writes not in region.labels:
+            raise _bad(
+                f"The region “{region.name}” does not say which of its labels it writes.",
+                "With ordered outputs each region writes one label.",
+            )
+
+
+def _region_entry(region: Region) -> dict[str, Any]:
+    entry: dict[str, Any] = {"name": region.name, "labels": list(region.labels)}
+    return entry if region.writes is None else entry | {"writes": region.writes}
 
 
 def _bad(message: str, reason: str = "") -> InputError:

@@ -1,7 +1,8 @@
 """A model as a folder that a person can read.
 
-``metadata.json`` (what it is), ``labels.json`` (the label contract), ``model.safetensors`` (the weights), ``README.md``
-(the model card) and ``SHA256SUMS``. Nothing in it is executed and no pickle is ever loaded.
+``metadata.json`` (what it is), ``labels.json`` (the label contract), ``model.safetensors`` (the weights; an ensemble
+has ``member-2.safetensors`` and so on beside it), ``README.md`` (the model card) and ``SHA256SUMS``. Nothing in it is
+executed and no pickle is ever loaded.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from ..errors import InputError
 from ..images.prepare import InputSpec
 from ..labels.contract import LabelContract
 from .checksums import SUMS, check_sums, write_sums
-from .metadata import Metadata
+from .metadata import Metadata, member_files
 
 if TYPE_CHECKING:
     import torch
@@ -44,12 +45,18 @@ class ModelFolder:
     @property
     def input_spec(self) -> InputSpec:
         """What the network expects of its input."""
-        return InputSpec(self.metadata.channels, self.metadata.spacing, self.metadata.intensity)
+        metadata = self.metadata
+        return InputSpec(metadata.channels, metadata.spacing, metadata.intensity, metadata.preparation)
 
     @property
     def weights_path(self) -> Path:
-        """The safetensors file."""
+        """The safetensors file; of an ensemble, that of the first member."""
         return self.path / WEIGHTS
+
+    @property
+    def weights_paths(self) -> tuple[Path, ...]:
+        """The safetensors files of all members."""
+        return tuple(self.path / name for name in self.metadata.members)
 
     @property
     def spec(self) -> str:
@@ -73,15 +80,11 @@ class ModelFolder:
                 f"There is no model folder at {path}.", remedy="Check the path, or choose a model from the list.",
                 code="no-model",
             )  # fmt: skip
-        for name in (METADATA, LABELS, WEIGHTS, README, SUMS):
-            if not (path / name).is_file():
-                raise InputError(
-                    f"The folder {path.name} is not a complete model.", reason=f"The file {name} is missing.",
-                    remedy="Take the model folder from its source again.", code="incomplete-model",
-                )  # fmt: skip
+        _require(path, (METADATA, LABELS, WEIGHTS, README, SUMS))
         if verify:
             check_sums(path)
         metadata = Metadata.read(path / METADATA)
+        _require(path, metadata.members)
         try:
             contract = LabelContract.read(path / LABELS)
         except (UnicodeDecodeError, json.JSONDecodeError) as error:
@@ -94,17 +97,18 @@ class ModelFolder:
     @classmethod
     def write(
         cls, path: Path, metadata: Metadata, contract: LabelContract, state_dict: Mapping[str, torch.Tensor],
-        readme: str, *, half: bool = True,
+        readme: str, *, half: bool = True, more_members: Sequence[Mapping[str, torch.Tensor]] = (),
     ) -> ModelFolder:  # fmt: skip
         """Write a new model folder and open it; all of it appears at once, or nothing.
 
         Args:
             path: Where; must not exist.
-            metadata: Content of ``metadata.json``.
+            metadata: Content of ``metadata.json``; its ``members`` are set to what is written.
             contract: Content of ``labels.json``.
             state_dict: The network's tensors.
             readme: The model card in Markdown.
             half: Store floating-point weights in half precision (the file is half as large).
+            more_members: Tensors of the other networks of an ensemble; the first is ``state_dict``.
 
         Raises:
             InputError: If ``path`` exists, or a weight is not finite.
@@ -122,13 +126,25 @@ class ModelFolder:
         temporary = path.with_name(f".{secrets.token_hex(6)}-{path.name}")
         temporary.mkdir()
         try:
-            write_json(temporary / METADATA, metadata.to_dict())
+            members = (state_dict, *more_members)
+            files = member_files(len(members))
+            write_json(temporary / METADATA, replace(metadata, members=files).to_dict())
             write_json(temporary / LABELS, contract.to_dict())
             write_text(temporary / README, readme)
-            save_weights(state_dict, temporary / WEIGHTS, half=half)
+            for file, tensors in zip(files, members, strict=True):
+                save_weights(tensors, temporary / file, half=half)
             write_sums(temporary)
             place_folder(temporary, path)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
         return cls.open(path, verify=False)
+
+
+def _require(path: Path, names: Sequence[str]) -> None:
+    for name in names:
+        if not (path / name).is_file():
+            raise InputError(
+                f"The folder {path.name} is not a complete model.", reason=f"The file {name} is missing.",
+                remedy="Take the model folder from its source again.", code="incomplete-model",
+            )  # fmt: skip

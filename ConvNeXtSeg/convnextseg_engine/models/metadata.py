@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from .inference_settings import problem_with
 
 FORMAT = 1
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
@@ -18,6 +19,11 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _FINEST_MM, _COARSEST_MM = 0.01, 100
 _LARGEST_PATCH = 512**3
 _VERSION = re.compile(r"v[1-9][0-9]{0,5}")
+
+
+def member_files(count: int) -> tuple[str, ...]:
+    """Return the names of a model's weights files: ``model.safetensors``, ``member-2.safetensors``, …"""
+    return ("model.safetensors", *(f"member-{number}.safetensors" for number in range(2, count + 1)))
 
 
 def is_model_name(text: str) -> bool:
@@ -52,6 +58,11 @@ class Metadata:
         licence: SPDX name or sentence.
         attribution: Whose data and work it stands on.
         created: UTC time in ISO 8601.
+        preparation: How a study becomes the network's input; empty for our own way (an anatomical grid at ``spacing``,
+            normalised by ``intensity``), otherwise its ``scheme`` (``"nnunet-v2"``, ``"nnunet-v1"``) and what it needs.
+        inference: Settings that belong to the model: ``overlap`` of windows, ``mirror_axes`` (of D, H, W: 0, 1, 2),
+            ``arithmetic``, ``smallest_component_ml``, ``temperature``; what is absent has the program's default.
+        members: Weights files; more than one make an ensemble of networks of one shape.
     """
 
     name: str
@@ -70,9 +81,12 @@ class Metadata:
     licence: str = ""
     attribution: str = ""
     created: str = ""
+    preparation: dict[str, Any] = field(default_factory=dict)
+    inference: dict[str, Any] = field(default_factory=dict)
+    members: tuple[str, ...] = member_files(1)
 
     def __post_init__(self) -> None:
-        for name in ("channels", "training_cases"):
+        for name in ("channels", "training_cases", "members"):
             if isinstance(getattr(self, name), str):
                 raise _bad(f"“{name}” must be a list of texts")
             object.__setattr__(self, name, tuple(getattr(self, name)))
@@ -85,7 +99,7 @@ class Metadata:
         for name in ("name", "version", "title", "intended_use", "intensity", "licence", "attribution", "created"):
             if not isinstance(getattr(self, name), str):
                 raise _bad(f"“{name}” must be a text")
-        for name in ("network", "lineage", "validation"):
+        for name in ("network", "lineage", "validation", "preparation", "inference"):
             if not isinstance(getattr(self, name), dict):
                 raise _bad(f"“{name}” must be an object")
         if not isinstance(self.skull_stripped, bool):
@@ -108,10 +122,20 @@ class Metadata:
             raise _bad("“patch” must be three voxel counts above 0, together no more than 512 × 512 × 512")
         if not self.network:
             raise _bad("“network” is empty")
+        if not self.members or self.members != member_files(len(self.members)):
+            raise _bad("“members” must be model.safetensors, member-2.safetensors, member-3.safetensors, …")
+        problem = problem_with(self.inference)
+        if problem:
+            raise _bad(problem)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON-ready content of ``metadata.json``."""
-        return {"format": FORMAT} | dataclasses.asdict(self)
+        content = {"format": FORMAT} | dataclasses.asdict(self)
+        # A model that does not differ from the usual way says nothing about it.
+        for name, usual in (("preparation", {}), ("inference", {}), ("members", member_files(1))):
+            if content[name] == usual:
+                del content[name]
+        return content
 
     @classmethod
     def from_dict(cls, data: Any) -> Metadata:

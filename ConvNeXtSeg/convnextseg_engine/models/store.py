@@ -280,7 +280,10 @@ def _same_model(path: Path, staged: ModelFolder) -> bool:
         return False
     if replace(present.metadata, version=staged.metadata.version) != staged.metadata:
         return False
-    return present.weights_path.read_bytes() == staged.weights_path.read_bytes()
+    return all(
+        one.read_bytes() == other.read_bytes()
+        for one, other in zip(present.weights_paths, staged.weights_paths, strict=True)
+    )
 
 
 def _unknown(spec: str, names: list[str]) -> InputError:
