@@ -17,12 +17,12 @@ from ..models.folder import ModelFolder
 from ..models.home import home_folder
 from ..models.weights import load_into
 from ..networks.registry import build
+from .backend import Backend
 from .backend_names import checked_backend_name
 from .device import Device, choose_device
 from .memory import is_out_of_memory
 from .openvino_backend import OpenVinoBackend, openvino_version
 from .torch_backend import TorchBackend
-from .windows import Backend
 
 
 @dataclass(frozen=True)

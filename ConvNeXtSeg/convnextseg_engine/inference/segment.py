@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from ..errors import ConvNeXtSegError, ResourceError
 from ..images.canonical import canonical_grid, is_left_handed
@@ -16,9 +17,10 @@ from ..images.study import Study
 from ..labels.contract import LabelContract
 from ..labels.regions import labels_from_regions
 from ..progress import Reporter
+from .backend import Backend
 from .loaded import LoadedModel, load
 from .memory import Plan, is_out_of_memory, plans_for
-from .windows import Backend, region_probabilities
+from .windows import WindowOptions, predict
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,8 @@ def _predict(
     for plan in plans_for(loaded.backend.device, loaded.backend.max_window_batch):
         backend = loaded.backend if plan.device == loaded.backend.device else load(loaded.model, plan.device).backend
         try:
-            inside = region_probabilities(prepared.array, backend, patch, plan.window_batch, reporter)
+            options = WindowOptions(patch, len(loaded.contract.regions), window_batch=plan.window_batch)
+            inside = torch.from_numpy(predict(prepared.array, [backend], options, reporter)).sigmoid().numpy()
             return inside, backend, plan, refusals
         except Exception as error:
             if isinstance(error, ConvNeXtSegError) or not is_out_of_memory(error):

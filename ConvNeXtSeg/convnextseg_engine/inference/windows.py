@@ -1,96 +1,132 @@
-"""Sliding a window over the whole input and blending what the network says.
-
-Neighbouring windows overlap by half and are weighted by a Gaussian, because a network is less sure near the border of
-its input (Isensee et al., nnU-Net, Nature Methods 2021, doi:10.1038/s41592-020-01008-z, has the same step and weight).
-"""
+"""Sliding a window over the whole input and blending what the networks say."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from monai.data.utils import dense_patch_slices
-from monai.inferers.utils import sliding_window_inference
 
 from ..errors import ConvNeXtSegError
 from ..progress import Reporter
+from .accumulate import Accumulator, accumulator_for
+from .backend import Backend
+from .tiling import Extents, Tiling
 
-OVERLAP = 0.5
-_SIGMA = 0.125  # of the patch's extent, as in nnU-Net
 
-
-class Backend(Protocol):
-    """Something that runs a network; see ``torch_backend.py`` and ``openvino_backend.py``.
+@dataclass(frozen=True)
+class WindowOptions:
+    """How windows are laid out, seen and blended.
 
     Attributes:
-        name: ``"torch"`` or ``"openvino"``.
-        device: Where it runs.
-        precision: What it computes in, for example ``"fp32"``.
-        max_window_batch: The most windows at a time, or None.
+        patch: Extent of a window, (D, H, W).
+        outputs: The networks' outputs R.
+        overlap: Part of a window, 0 to below 1, by which neighbours overlap at least.
+        mirror_axes: Axes (0 = D, 1 = H, 2 = W) along which the windows are mirrored too, in every combination; what
+            the network says is mirrored back and averaged.
+        arithmetic: One of ``accumulate.ARITHMETICS``.
+        window_batch: Windows at a time.
+        nothing: One value for each output, which says that nothing is there. Windows that are 0 in every channel are
+            not computed then but take these values. None: every window is computed.
+        accumulate_on: Device that holds the sums.
     """
 
-    name: str
-    device: str
-    precision: str
-    max_window_batch: int | None
+    patch: Extents
+    outputs: int
+    overlap: float = 0.5
+    mirror_axes: tuple[int, ...] = ()
+    arithmetic: str = "float32"
+    window_batch: int = 1
+    nothing: tuple[float, ...] | None = None
+    accumulate_on: str = "cpu"
 
-    def logits(self, windows: torch.Tensor, check: Callable[[], None]) -> torch.Tensor:
-        """Map windows ``(N, C, D, H, W)`` to logits ``(N, R, D, H, W)``, calling ``check`` at least once a second."""
-        ...
+    @property
+    def views(self) -> list[tuple[int, ...]]:
+        """Axes mirrored in each view of a window; the window as it is comes first."""
+        axes = self.mirror_axes
+        return [view for count in range(len(axes) + 1) for view in itertools.combinations(axes, count)]
 
 
-def window_count(shape: tuple[int, int, int], patch: tuple[int, int, int]) -> int:
-    """Return how many windows cover an input of ``shape`` (D, H, W); inputs below the patch are padded to it."""
-    padded = tuple(max(n, p) for n, p in zip(shape, patch, strict=True))
-    interval = tuple(p if n == p else max(1, int(p * (1 - OVERLAP))) for n, p in zip(padded, patch, strict=True))
-    return len(dense_patch_slices(padded, patch, interval, return_slice=False))
-
-
-def region_probabilities(
-    array: np.ndarray, backend: Backend, patch: tuple[int, int, int], window_batch: int, reporter: Reporter
-) -> np.ndarray:
-    """Return what the network says about every voxel.
+def predict(array: np.ndarray, backends: Sequence[Backend], options: WindowOptions, reporter: Reporter) -> np.ndarray:
+    """Return what the networks say about every voxel.
 
     Args:
         array: Prepared input, float32, shape ``(C, D, H, W)``; voxels beyond its border count as 0 (background).
-        backend: Gives logits for windows.
-        patch: Extent of a window, D, H, W.
-        window_batch: Windows at a time.
+        backends: Give logits for windows; several are the members of an ensemble, whose outputs are averaged.
+        options: How windows are laid out, seen and blended.
         reporter: Hears of every window, and can cancel between and within windows.
 
     Returns:
-        Probabilities in 0..1, float32, shape ``(R, D, H, W)``, in the order of the model's regions.
+        The averaged outputs, float32, shape ``(R, D, H, W)``: logits, or probabilities where the arithmetic averages
+        those (nnunet-v1).
 
     Raises:
         RunCancelled: If the user cancelled.
         ConvNeXtSegError: If the network's output is not a number somewhere.
     """
-    total = window_count(array.shape[1:], patch)
-    done = 0
-
-    def predict(windows: torch.Tensor) -> torch.Tensor:
-        nonlocal done
-        logits = backend.logits(windows, reporter.check)
-        done += len(windows)
-        reporter.progress("predict", done / total, f"window {done} of {total}")
-        return logits
-
+    tiling = Tiling(array.shape[1:], options.patch, options.overlap)
+    padded = torch.from_numpy(np.ascontiguousarray(tiling.pad(array), dtype=np.float32))
+    full, empty = _sorted_by_content(padded, tiling, options)
+    total, done = len(backends) * len(full), 0
     reporter.progress("predict", 0.0, f"{total} windows")
     with torch.inference_mode():
-        blended = sliding_window_inference(
-            torch.from_numpy(np.ascontiguousarray(array))[None], patch, window_batch, predict,
-            overlap=OVERLAP, mode="gaussian", sigma_scale=_SIGMA, padding_mode="constant", cval=0.0,
-        )  # fmt: skip
-        probabilities = torch.sigmoid_(blended[0]).numpy()
-    if done != total:
-        raise RuntimeError(f"{done} of {total} windows were computed")
-    if not np.isfinite(probabilities).all():
-        raise ConvNeXtSegError(
-            "The model's output is not a number in some places, so there is no trustworthy mask.",
-            reason="Its weights are damaged, or the images hold extreme values.",
-            remedy="Check the images for wrong intensities, or choose another version of the model.",
-            code="bad-output",
-        )
-    return probabilities
+        accumulator = accumulator_for(options.arithmetic, tiling, options.outputs, options.accumulate_on)
+        for backend in backends:
+            for start in empty:
+                accumulator.add(_nothing(options), start)
+            for first in range(0, len(full), options.window_batch):
+                starts = full[first : first + options.window_batch]
+                windows = torch.stack([padded[(slice(None), *tiling.window(start))] for start in starts])
+                outputs = _seen(windows, backend, accumulator, options, reporter)
+                for index, start in enumerate(starts):
+                    accumulator.add(outputs[index], start)
+                done += len(starts)
+                reporter.progress("predict", done / total, f"window {done} of {total}")
+            accumulator.end_member()
+        result = accumulator.result().numpy()
+    if not np.isfinite(result).all():
+        raise _not_a_number()
+    return result
+
+
+def _sorted_by_content(
+    padded: torch.Tensor, tiling: Tiling, options: WindowOptions
+) -> tuple[list[Extents], list[Extents]]:
+    """Return the windows to compute and those to leave out, each in tiling order."""
+    if options.nothing is None:
+        return tiling.starts, []
+    full, empty = [], []
+    for start in tiling.starts:
+        shows_something = bool(padded[(slice(None), *tiling.window(start))].any())
+        (full if shows_something else empty).append(start)
+    return full, empty
+
+
+def _nothing(options: WindowOptions) -> torch.Tensor:
+    return torch.tensor(options.nothing)[:, None, None, None].expand(-1, *options.patch)
+
+
+def _seen(
+    windows: torch.Tensor, backend: Backend, accumulator: Accumulator, options: WindowOptions, reporter: Reporter
+) -> torch.Tensor:
+    """Return the network's outputs ``(N, R, d, h, w)``, averaged over the views of the windows."""
+    views = options.views
+    total: torch.Tensor | None = None
+    for view in views:
+        axes = [2 + axis for axis in view]
+        mirrored = windows.flip(axes) if view else windows
+        outputs = accumulator.transform(backend.logits(mirrored, reporter.check))
+        outputs = outputs.flip(axes) if view else outputs
+        total = outputs if total is None else total.add_(outputs)
+    return total if len(views) == 1 else total.div_(len(views))
+
+
+def _not_a_number() -> ConvNeXtSegError:
+    return ConvNeXtSegError(
+        "The model's output is not a number in some places, so there is no trustworthy mask.",
+        reason="Its weights are damaged, or the images hold extreme values.",
+        remedy="Check the images for wrong intensities, or choose another version of the model.",
+        code="bad-output",
+    )

@@ -1,0 +1,31 @@
+"""What runs a network; see ``torch_backend.py`` and ``openvino_backend.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import torch
+
+
+class Backend(Protocol):
+    """Something that runs a network.
+
+    Attributes:
+        name: ``"torch"`` or ``"openvino"``.
+        device: Where it runs.
+        precision: What it computes in, for example ``"fp32"``.
+        max_window_batch: The most windows at a time, or None.
+    """
+
+    name: str
+    device: str
+    precision: str
+    max_window_batch: int | None
+
+    def logits(self, windows: torch.Tensor, check: Callable[[], None]) -> torch.Tensor:
+        """Map windows ``(N, C, D, H, W)`` to logits ``(N, R, D, H, W)``, calling ``check`` at least once a second.
+
+        The windows come on the CPU; the logits may stay on the backend's device.
+        """
+        ...
