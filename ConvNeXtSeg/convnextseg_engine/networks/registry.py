@@ -16,11 +16,11 @@ import torch
 from torch import nn
 
 from ..errors import InputError
-from .catalogue import mednext
+from .catalogue import convunext, mednext
 from .family import Family, Variant
 from .memory import MemoryCoefficients, memory_of
 
-NETWORKS: dict[str, Family] = {family.name: family for family in (mednext.FAMILY,)}
+NETWORKS: dict[str, Family] = {family.name: family for family in (mednext.FAMILY, convunext.FAMILY)}
 
 # How a network is trained, not what it is: a family that has no such thing is built without it.
 TRAINING_WISHES = ("deep_supervision", "checkpointing")
