@@ -6,6 +6,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from .grid import Grid
+from .separable import parallel_axes, resample_parallel
 
 _INTERPOLATORS = {"linear": sitk.sitkLinear, "nearest": sitk.sitkNearestNeighbor}
 
@@ -19,6 +20,9 @@ def resample(image: sitk.Image, grid: Grid, interpolation: str = "linear", outsi
         interpolation: ``"linear"`` for intensities and probabilities, ``"nearest"`` for labels.
         outside: Value beyond the border of ``image``.
     """
+    parallel = parallel_axes(Grid.from_image(image), grid) if interpolation == "linear" else None
+    if parallel is not None:
+        return grid.image(resample_parallel(sitk.GetArrayViewFromImage(image), *parallel, outside))
     return sitk.Resample(
         image, grid.size, sitk.Transform(3, sitk.sitkIdentity), _INTERPOLATORS[interpolation],
         grid.origin, grid.spacing, grid.direction, outside, sitk.sitkFloat32,
