@@ -21,10 +21,16 @@ def problem_with(settings: dict[str, Any]) -> str:
     for name, value in settings.items():
         if name not in _CHECKS:
             return f"“inference” holds “{name}”, which this version does not know"
-        check, rule = _CHECKS[name]
-        if not check(value):
+        rule = broken_rule(name, value)
+        if rule:
             return f"“inference” gives {name} as {value!r}; it must be {rule}"
     return ""
+
+
+def broken_rule(name: str, value: Any) -> str:
+    """Return what a setting must be, for example ``"a number of millilitres"``, if ``value`` is not; else ``""``."""
+    check, rule = _CHECKS[name]
+    return "" if check(value) else rule
 
 
 def _is_number(value: Any) -> bool:
