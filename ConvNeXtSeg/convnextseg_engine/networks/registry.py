@@ -16,11 +16,13 @@ import torch
 from torch import nn
 
 from ..errors import InputError
-from .catalogue import convunext, mednext
+from .catalogue import convnext_unet, convunext, mednext
 from .family import Family, Variant
 from .memory import MemoryCoefficients, memory_of
 
-NETWORKS: dict[str, Family] = {family.name: family for family in (mednext.FAMILY, convunext.FAMILY)}
+NETWORKS: dict[str, Family] = {
+    family.name: family for family in (mednext.FAMILY, convunext.FAMILY, convnext_unet.FAMILY)
+}
 
 # How a network is trained, not what it is: a family that has no such thing is built without it.
 TRAINING_WISHES = ("deep_supervision", "checkpointing")
