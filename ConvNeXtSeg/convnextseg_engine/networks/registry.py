@@ -16,13 +16,23 @@ import torch
 from torch import nn
 
 from ..errors import InputError
-from .catalogue import convnext_unet, convunext, mednext
+from .catalogue import (
+    attention_unet,
+    convnext_unet,
+    convunext,
+    mednext,
+    resunet,
+    segresnet,
+    unet,
+    unet3d,
+    unetplusplus,
+)
 from .family import Family, Variant
 from .memory import MemoryCoefficients, memory_of
 
-NETWORKS: dict[str, Family] = {
-    family.name: family for family in (mednext.FAMILY, convunext.FAMILY, convnext_unet.FAMILY)
-}
+# In the order in which they are listed.
+_CATALOGUE = (mednext, convunext, convnext_unet, unet3d, unet, attention_unet, unetplusplus, resunet, segresnet)
+NETWORKS: dict[str, Family] = {entry.FAMILY.name: entry.FAMILY for entry in _CATALOGUE}
 
 # How a network is trained, not what it is: a family that has no such thing is built without it.
 TRAINING_WISHES = ("deep_supervision", "checkpointing")
