@@ -1,0 +1,1 @@
+"""Many studies by one command: listed, segmented one after the other or on a cluster, resumable, one table."""

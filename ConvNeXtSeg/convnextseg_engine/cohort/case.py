@@ -1,0 +1,56 @@
+"""One study of a cohort: a name for its results, and which file is which channel."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_UNSAFE = re.compile(r"[^\w.-]+")
+
+
+@dataclass(frozen=True)
+class CohortCase:
+    """A study that is to be segmented.
+
+    Attributes:
+        id: Names its folder of results; see :func:`safe_id`.
+        channels: Channel name to file, or to a folder with one DICOM series (``FOLDER#UID`` chooses among several).
+        reference: Channel on whose grid the result lies.
+        problem: Why it cannot be run as it is, in plain words; empty if it can.
+        notes: How the channels were recognised, one sentence each.
+    """
+
+    id: str
+    channels: dict[str, str] = field(default_factory=dict)
+    reference: str = ""
+    problem: str = ""
+    notes: tuple[str, ...] = ()
+
+    def fingerprint(self) -> str:
+        """Return what tells whether the case's files are still those that a result was made from.
+
+        It is made of names, sizes and times of change, not of content: a cohort can be a terabyte.
+        """
+        digest = hashlib.sha256()
+        for name, text in sorted(self.channels.items()):
+            place = file_of(text)
+            files = sorted(f for f in place.iterdir() if f.is_file()) if place.is_dir() else [place]
+            for file in files:
+                state = file.stat()
+                digest.update(f"{name}|{file.name}|{state.st_size}|{state.st_mtime_ns}\n".encode())
+        digest.update(self.reference.encode())
+        return digest.hexdigest()
+
+
+def file_of(text: str) -> Path:
+    """Return the file or folder that a channel names; a series' UID behind “#” is left out."""
+    if Path(text).exists():
+        return Path(text)
+    return Path(text.rpartition("#")[0] or text)
+
+
+def safe_id(text: str) -> str:
+    """Return ``text`` as a name that every file system takes for a folder."""
+    return _UNSAFE.sub("-", text.replace("\\", "/").strip("/ .")).strip("-.")[:120] or "case"

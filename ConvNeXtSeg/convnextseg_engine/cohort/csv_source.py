@@ -1,0 +1,73 @@
+"""A cohort as a table that a person wrote: one row a case, one column a channel."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import InputError
+from .case import CohortCase, file_of, safe_id
+
+_CASE, _REFERENCE = "case", "reference"
+
+
+def cases_of_csv(path: Path, channels: Sequence[str]) -> list[CohortCase]:
+    """Return the cases of a CSV file.
+
+    The first row names the columns: ``case``, the model's channels, and ``reference`` if the result shall not lie on
+    the grid of the row's first channel. Columns are separated by commas, semicolons or tabs; an empty field is an
+    absent channel; relative paths start at the file's folder.
+
+    Args:
+        path: The file, UTF-8.
+        channels: Channel names of the model.
+
+    Raises:
+        InputError: If the file cannot be read as such a table, or a case is named twice. A row with a missing file is
+            a case with a problem, so that it does not stop the others.
+    """
+    rows = _rows(path)
+    header = [name.strip() for name in rows[0]]
+    unknown = [name for name in header if name not in (_CASE, _REFERENCE, *channels)]
+    if _CASE not in header or unknown or len(set(header)) < len(header):
+        raise InputError(
+            f"The first row of {path.name} does not name the columns as expected.",
+            reason=f"It has {', '.join(header)}."
+            + (f" The model has no channel {', '.join(unknown)}." if unknown else ""),
+            remedy=f"Name each column once: {_CASE}, any of {', '.join(channels)}, and {_REFERENCE} if you need it.",
+            code="bad-table",
+        )
+    cases = [_case(dict(zip(header, row, strict=False)), path, channels) for row in rows[1:] if any(row)]
+    if not cases:
+        raise InputError(f"{path.name} lists no case.", remedy="Write one row for each case.", code="no-cases")
+    return cases
+
+
+def _rows(path: Path) -> list[list[str]]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        first = text.splitlines()[0] if text.strip() else ""
+        separator = max(",;\t", key=first.count)
+        return [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text), delimiter=separator, strict=True)]
+    except (UnicodeDecodeError, csv.Error, OSError) as error:
+        raise InputError(
+            f"{path.name} cannot be read as a table.", reason=str(error),
+            remedy="Save it as CSV in UTF-8 from your spreadsheet program.", code="bad-table",
+        ) from error  # fmt: skip
+    except IndexError:
+        raise InputError(f"{path.name} is empty.", remedy="Write one row for each case.", code="bad-table") from None
+
+
+def _case(row: dict[str, str], path: Path, channels: Sequence[str]) -> CohortCase:
+    name = safe_id(row[_CASE])
+    files = {c: str(path.parent / Path(row[c]).expanduser()) for c in channels if row.get(c)}
+    if not row[_CASE] or not files:
+        return CohortCase(name, problem="Its row names no case or no file.")
+    reference = row.get(_REFERENCE) or next(iter(files))
+    if reference not in files:
+        return CohortCase(name, files, problem=f"Its reference channel {reference} has no file.")
+    lacking = [f"{c} ({row[c]})" for c, file in files.items() if not file_of(file).exists()]
+    problem = f"There is no file for {', '.join(lacking)}." if lacking else ""
+    return CohortCase(name, files, reference, problem)
