@@ -13,8 +13,13 @@ import SimpleITK as sitk
 
 from ..errors import InputError
 from .canonical import canonical, canonical_grid
+from .finite import finite
+from .foreground import require_overlap, require_something
 from .grid import Grid
 from .intensity import zscore_foreground
+from .nnunet.placement import Placement
+from .nnunet.preparation import Preparation
+from .nnunet.prepare import prepare_nnunet
 from .resample import anatomical_grid, cropped_grid, resample
 from .study import Study
 
@@ -44,26 +49,29 @@ class InputSpec:
 
 @dataclass(frozen=True)
 class PreparedInput:
-    """Network input: ``array`` of shape ``(C, D, H, W)``, float32, on ``grid``; absent channels are zero."""
+    """Network input.
+
+    Attributes:
+        array: Shape ``(C, D, H, W)``, float32; absent channels are zero.
+        grid: Where its voxels lie.
+        present: Channels that the study has, in network order.
+        placement: The way back, where another program's preparation has its own.
+    """
 
     array: np.ndarray
     grid: Grid
     present: tuple[str, ...]
+    placement: Placement | None = None
 
 
 def prepare(study: Study, spec: InputSpec) -> PreparedInput:
-    """Bring the study's channels onto one anatomical grid, crop to the foreground and normalise.
+    """Bring the study's channels onto one grid, crop to the foreground and normalise, in the way that ``spec`` says.
 
     Raises:
         InputError: If the study has none of the channels, an intensity scheme is unknown, a channel is 0 wherever the
             reference lies, no channel shows anything, or the reference's spacing cannot be in millimetres.
+        ResourceError: If a package is missing that another program's preparation needs.
     """
-    if spec.intensity != "zscore-foreground":
-        raise InputError(
-            f"The intensity scheme “{spec.intensity}” is not known to this version.",
-            remedy="Update ConvNeXtSeg, or choose another model.",
-            code="unknown-intensity",
-        )
     present = tuple(name for name in spec.channels if name in study.channels)
     if not present:
         raise InputError(
@@ -72,26 +80,34 @@ def prepare(study: Study, spec: InputSpec) -> PreparedInput:
             remedy="Assign at least one volume to one of the model's channels.",
             code="no-known-channel",
         )
+    _check_extent(canonical_grid(study.channels[study.reference]), study.reference, spec)
+    if spec.preparation:
+        preparation = Preparation.from_dict(spec.preparation, len(spec.channels))
+        array, placement = prepare_nnunet(study, spec.channels, present, preparation)
+        return PreparedInput(_something(array, present), placement.grid, present, placement)
+    return _prepare_anatomically(study, spec, present)
+
+
+def _prepare_anatomically(study: Study, spec: InputSpec, present: tuple[str, ...]) -> PreparedInput:
+    if spec.intensity != "zscore-foreground":
+        raise InputError(
+            f"The intensity scheme “{spec.intensity}” is not known to this version.",
+            remedy="Update ConvNeXtSeg, or choose another model.",
+            code="unknown-intensity",
+        )
     reference = canonical_grid(study.channels[study.reference])
-    _check_extent(reference, study.reference, spec)
     whole = anatomical_grid(reference, spec.spacing)
-    images = {name: _finite(canonical(study.channels[name])) for name in present}
+    images = {name: finite(canonical(study.channels[name])) for name in present}
     arrays = {name: sitk.GetArrayFromImage(resample(image, whole)) for name, image in images.items()}
+    require_something(arrays)
+    require_overlap(arrays, study.reference)
     start, size = _foreground_box(list(arrays.values()), spec)
-    _check_overlap(arrays, study.reference)
     k, j, i = (slice(a, a + n) for a, n in zip(reversed(start), reversed(size), strict=True))
     stacked = np.zeros((len(spec.channels), *reversed(size)), dtype=np.float32)
     for index, name in enumerate(spec.channels):
         if name in arrays:
             stacked[index] = zscore_foreground(arrays[name][k, j, i])
-    if not stacked.any():
-        raise InputError(
-            "The images show nothing.",
-            reason=f"Each of them ({', '.join(present)}) has one intensity throughout.",
-            remedy="Check that the right volumes are assigned, and how they were exported.",
-            code="empty-image",
-        )
-    return PreparedInput(stacked, cropped_grid(whole, start, size), present)
+    return PreparedInput(_something(stacked, present), cropped_grid(whole, start, size), present)
 
 
 def restore(array: np.ndarray, prepared_grid: Grid, target: Grid) -> np.ndarray:
@@ -108,16 +124,16 @@ def restore(array: np.ndarray, prepared_grid: Grid, target: Grid) -> np.ndarray:
     return sitk.GetArrayFromImage(resample(prepared_grid.image(array.astype(np.float32)), target))
 
 
-def _finite(image: sitk.Image) -> sitk.Image:
-    """Return ``image`` with NaN and infinities as 0, because one of them would spread over its neighbours."""
-    if image.GetPixelID() not in (sitk.sitkFloat32, sitk.sitkFloat64):
-        return image
-    array = sitk.GetArrayViewFromImage(image)
-    if np.isfinite(array).all():
-        return image
-    clean = sitk.GetImageFromArray(np.nan_to_num(array, nan=0.0, posinf=0.0, neginf=0.0))
-    clean.CopyInformation(image)
-    return clean
+def _something(array: np.ndarray, present: tuple[str, ...]) -> np.ndarray:
+    """Return ``array``, unless normalising left nothing of it."""
+    if not array.any():
+        raise InputError(
+            "The images show nothing.",
+            reason=f"Each of them ({', '.join(present)}) has one intensity throughout.",
+            remedy="Check that the right volumes are assigned, and how they were exported.",
+            code="empty-image",
+        )
+    return array
 
 
 def _check_extent(grid: Grid, name: str, spec: InputSpec) -> None:
@@ -134,28 +150,9 @@ def _check_extent(grid: Grid, name: str, spec: InputSpec) -> None:
         )
 
 
-def _check_overlap(arrays: dict[str, np.ndarray], reference: str) -> None:
-    """Refuse a channel that shows nothing here: the user gave it and would believe that it was used."""
-    for name, array in arrays.items():
-        if not array.any():
-            raise InputError(
-                f"The volume for channel {name} does not overlap the volume for {reference}, or is empty there.",
-                reason=f"Every voxel of {name} is 0 where {reference} lies.",
-                remedy="Check that both are of the same patient and visit; otherwise leave the channel out.",
-                code="no-overlap",
-            )
-
-
 def _foreground_box(arrays: list[np.ndarray], spec: InputSpec) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
     """Start and size (I, J, K) of the box around the voxels that are non-zero in any channel, with a margin."""
     foreground = np.any([array != 0 for array in arrays], axis=0)
-    if not foreground.any():
-        raise InputError(
-            "The images are empty where the chosen volume lies.",
-            reason="Every voxel is 0 after bringing the channels onto one grid.",
-            remedy="Check that the right volumes are assigned and that they overlap in space.",
-            code="empty-image",
-        )
     start, size = [], []
     for axis, spacing in zip((2, 1, 0), spec.spacing, strict=True):
         hit = np.flatnonzero(foreground.any(axis=tuple(a for a in range(3) if a != axis)))

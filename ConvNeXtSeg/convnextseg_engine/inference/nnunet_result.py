@@ -1,0 +1,64 @@
+"""From the outputs of a network that comes from nnU-Net to a mask on the grid of the user's volume.
+
+In nnU-Net's order: outputs to the size of the cropped image, then probabilities, then labels, then uncropped. Logits
+that were averaged in half precision are resampled in it as well.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import InputError
+from ..images.grid import Grid
+from ..images.nnunet.placement import Placement
+from ..labels.contract import EXCLUSIVE, LabelContract
+from ..labels.regions import labels_from_regions
+from .onto_reference import Restored
+from .outputs import all_probabilities_of, without_background
+
+
+def restore_nnunet(
+    outputs: np.ndarray, placement: Placement, target: Grid, contract: LabelContract, arithmetic: str, *, keep: bool
+) -> Restored:
+    """Bring network outputs onto a grid and say which label each voxel has.
+
+    Args:
+        outputs: As :func:`~convnextseg_engine.inference.windows.predict` gives them, ``(network outputs, D, H, W)``.
+        placement: Where the network's input lay.
+        target: Grid of the result: the canonical grid of the study's reference.
+        contract: What the outputs mean.
+        arithmetic: The one that they were averaged in.
+        keep: Also return the probabilities on ``target``.
+    """
+    if arithmetic == "nnunet-v2":
+        outputs = outputs.astype(np.float16)  # loses nothing: that is what they were computed in
+    cropped = placement.cropped(outputs)
+    probabilities = cropped if arithmetic == "nnunet-v1" else all_probabilities_of(cropped, contract)
+    mask = placement.into_volume(_labels(probabilities, contract), target)
+    if not keep:
+        return Restored(mask, None)
+    regions = without_background(probabilities, contract)
+    return Restored(mask, np.stack([placement.into_volume(region, target) for region in regions]))
+
+
+def check_arithmetic(arithmetic: str, contract: LabelContract, preparation: dict) -> None:
+    """Refuse an arithmetic that the model's outputs do not allow.
+
+    Raises:
+        InputError: If nnU-Net v1's average of softmax probabilities is asked for a model without a softmax, or nnU-Net's
+            arithmetic for a model that does not come from there.
+    """
+    if arithmetic == "float32" or (preparation and (arithmetic == "nnunet-v2" or contract.outputs == EXCLUSIVE)):
+        return
+    reason = "It does not come from nnU-Net." if not preparation else "Its outputs do not exclude each other."
+    raise InputError(
+        f"The arithmetic {arithmetic} cannot be used with this model.", reason=reason,
+        remedy="Use float32, which is also the more exact one.", code="bad-option",
+    )  # fmt: skip
+
+
+def _labels(probabilities: np.ndarray, contract: LabelContract) -> np.ndarray:
+    if contract.outputs != EXCLUSIVE:
+        return labels_from_regions(probabilities, contract)
+    values = np.array([0, *(label.value for label in contract.labels)], dtype=np.uint8)
+    return values[probabilities.argmax(axis=0)]
