@@ -45,7 +45,7 @@ def check_arithmetic(arithmetic: str, contract: LabelContract, preparation: dict
     """Refuse an arithmetic that the model's outputs do not allow.
 
     Raises:
-        InputError: If nnU-Net v1's average of softmax probabilities is asked for a model without a softmax, or nnU-Net's
+        InputError: If nnU-Net v1's average of probabilities is asked for a model without a softmax, or nnU-Net's
             arithmetic for a model that does not come from there.
     """
     if arithmetic == "float32" or (preparation and (arithmetic == "nnunet-v2" or contract.outputs == EXCLUSIVE)):
