@@ -16,15 +16,17 @@ from .canonical import canonical, canonical_grid
 from .finite import finite
 from .foreground import require_overlap, require_something
 from .grid import Grid
-from .intensity import zscore_foreground
+from .intensity import intensity_steps
 from .nnunet.placement import Placement
 from .nnunet.preparation import Preparation
 from .nnunet.prepare import prepare_nnunet
-from .resample import anatomical_grid, cropped_grid, resample
+from .resample import OUR_AXES, anatomical_grid, cropped_grid, is_orientation, resample
 from .study import Study
 
 # Millimetres kept around the foreground, so that the border of the brain never touches the border of the input.
 _CROP_MARGIN_MM = 6.0
+
+ANATOMICAL = "anatomical"  # the scheme of a preparation that is ours with other axes or intensities
 
 # No scanner's bed is longer; more means that a header counts in something else than millimetres.
 _LONGEST_MM = 5000.0
@@ -37,8 +39,9 @@ class InputSpec:
     Attributes:
         channels: Channel names in network order.
         spacing: Millimetres along L, P, S.
-        intensity: Name of the intensity scheme; ``"zscore-foreground"`` is the only one of our own.
-        preparation: Empty for our own way; otherwise another program's, by its ``scheme``: see ``images/nnunet/``.
+        intensity: Name of a simple intensity scheme of ``images/intensity.py``, or ``"steps"``.
+        preparation: Empty for our own way. ``{"scheme": "anatomical", "axes": "RAS", "intensity": [steps]}`` differs
+            from it by the array's axes or intensity steps; any other ``scheme`` is a program's: see ``images/nnunet/``.
     """
 
     channels: tuple[str, ...]
@@ -81,7 +84,7 @@ def prepare(study: Study, spec: InputSpec) -> PreparedInput:
             code="no-known-channel",
         )
     _check_extent(canonical_grid(study.channels[study.reference]), study.reference, spec)
-    if spec.preparation:
+    if spec.preparation.get("scheme", ANATOMICAL) != ANATOMICAL:
         preparation = Preparation.from_dict(spec.preparation, len(spec.channels))
         array, placement = prepare_nnunet(study, spec.channels, present, preparation)
         return PreparedInput(_something(array, present), placement.grid, present, placement)
@@ -89,24 +92,24 @@ def prepare(study: Study, spec: InputSpec) -> PreparedInput:
 
 
 def _prepare_anatomically(study: Study, spec: InputSpec, present: tuple[str, ...]) -> PreparedInput:
-    if spec.intensity != "zscore-foreground":
-        raise InputError(
-            f"The intensity scheme “{spec.intensity}” is not known to this version.",
-            remedy="Update ConvNeXtSeg, or choose another model.",
-            code="unknown-intensity",
-        )
+    steps = intensity_steps(spec.intensity, spec.preparation.get("intensity", ()))
     reference = canonical_grid(study.channels[study.reference])
-    whole = anatomical_grid(reference, spec.spacing)
+    whole = anatomical_grid(reference, spec.spacing, _axes(spec))
     images = {name: finite(canonical(study.channels[name])) for name in present}
     arrays = {name: sitk.GetArrayFromImage(resample(image, whole)) for name, image in images.items()}
     require_something(arrays)
     require_overlap(arrays, study.reference)
-    start, size = _foreground_box(list(arrays.values()), spec)
+    start, size = _foreground_box(list(arrays.values()), whole)
     k, j, i = (slice(a, a + n) for a, n in zip(reversed(start), reversed(size), strict=True))
     stacked = np.zeros((len(spec.channels), *reversed(size)), dtype=np.float32)
     for index, name in enumerate(spec.channels):
         if name in arrays:
-            stacked[index] = zscore_foreground(arrays[name][k, j, i])
+            # Statistics that count the background are those of the whole image; only then its memory is needed.
+            cropped = all(step.of_foreground for step in steps)
+            array = arrays[name][k, j, i] if cropped else arrays[name]
+            for step in steps:
+                array = step.apply(array)
+            stacked[index] = array if cropped else array[k, j, i]
     return PreparedInput(_something(stacked, present), cropped_grid(whole, start, size), present)
 
 
@@ -150,11 +153,23 @@ def _check_extent(grid: Grid, name: str, spec: InputSpec) -> None:
         )
 
 
-def _foreground_box(arrays: list[np.ndarray], spec: InputSpec) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+def _axes(spec: InputSpec) -> str:
+    axes = spec.preparation.get("axes", OUR_AXES)
+    if not is_orientation(axes):
+        raise InputError(
+            "The model does not say properly how its images are prepared.",
+            reason=f"In “preparation” of its metadata.json the axes are {axes!r}, not three letters such as RAS.",
+            remedy="Import the model again, or take its folder from its source.",
+            code="bad-preparation",
+        )
+    return axes
+
+
+def _foreground_box(arrays: list[np.ndarray], grid: Grid) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
     """Start and size (I, J, K) of the box around the voxels that are non-zero in any channel, with a margin."""
     foreground = np.any([array != 0 for array in arrays], axis=0)
     start, size = [], []
-    for axis, spacing in zip((2, 1, 0), spec.spacing, strict=True):
+    for axis, spacing in zip((2, 1, 0), grid.spacing, strict=True):
         hit = np.flatnonzero(foreground.any(axis=tuple(a for a in range(3) if a != axis)))
         margin = int(np.ceil(_CROP_MARGIN_MM / spacing))
         low = max(0, int(hit[0]) - margin)
