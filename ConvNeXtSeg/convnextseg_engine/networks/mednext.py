@@ -179,9 +179,12 @@ class MedNeXt(nn.Module):
         grn: Global Response Normalisation in every block but the first down-sampling one, as the reference has it.
         deep_supervision: Also return logits at 1/2, 1/4, 1/8 and 1/16 of the resolution.
         checkpointing: Recompute stages in the backward pass to save memory; None: as the size was published.
+        shape: ``"published"``, or ``"monai"`` for weights of MONAI's MedNeXt: its down-sampling blocks expand as the
+            stage that they leave, not the one that they enter, and no block that changes the resolution has GRN.
     """
 
-    divisor = 16
+    divisor = smallest = 16
+    norm_over_space = True
 
     def __init__(
         self,
@@ -196,14 +199,16 @@ class MedNeXt(nn.Module):
         grn: bool = False,
         deep_supervision: bool = False,
         checkpointing: bool | None = None,
+        shape: str = "published",
     ):
         super().__init__()
-        known = size in SIZES and dim in _CONV and norm in ("group", "layer")
+        known = size in SIZES and dim in _CONV and norm in ("group", "layer") and shape in ("published", "monai")
         if not known or kernel not in range(1, _LARGEST_KERNEL + 1, 2) or width not in range(1, _WIDEST + 1):
             raise ValueError(f"no MedNeXt has size={size!r}, kernel={kernel}, width={width}, dim={dim}, norm={norm!r}")
         scale = SIZES[size]
         expansion, blocks = scale.expansion, scale.blocks
         widths = [width * 2**i for i in range(5)]
+        monai = shape == "monai"
         self.deep_supervision = deep_supervision
         self.checkpointing = scale.checkpointed if checkpointing is None else checkpointing
 
@@ -218,13 +223,13 @@ class MedNeXt(nn.Module):
         self.stem = _CONV[dim](inputs, width, 1)
         for i in range(4):
             self.add_module(f"enc_block_{i}", stage(widths[i], i))
-            has_grn = grn and i > 0
-            self.add_module(
-                f"down_{i}", DownBlock(widths[i], widths[i + 1], expansion[i + 1], kernel, dim, norm, has_grn)
-            )
+            has_grn = grn and i > 0 and not monai
+            ratio = expansion[i] if monai else expansion[i + 1]
+            self.add_module(f"down_{i}", DownBlock(widths[i], widths[i + 1], ratio, kernel, dim, norm, has_grn))
         self.bottleneck = stage(widths[4], 4)
         for i in reversed(range(4)):
-            self.add_module(f"up_{i}", UpBlock(widths[i + 1], widths[i], expansion[8 - i], kernel, dim, norm, grn))
+            has_grn = grn and not monai
+            self.add_module(f"up_{i}", UpBlock(widths[i + 1], widths[i], expansion[8 - i], kernel, dim, norm, has_grn))
             self.add_module(f"dec_block_{i}", stage(widths[i], 8 - i))
         for i in range(5 if deep_supervision else 1):
             self.add_module(f"out_{i}", Head(widths[i], outputs, dim))
