@@ -19,7 +19,8 @@ def check_patch(network: nn.Module, patch: Extents) -> None:
 
     Args:
         network: A network of volumes, or a 2D one within
-            :class:`~convnextseg_engine.networks.slicewise.SliceWise`; its ``divisor`` and ``smallest`` count.
+            :class:`~convnextseg_engine.networks.slicewise.SliceWise`. What counts is its ``divisor`` and ``smallest``,
+            and ``norm_over_space``: whether a norm needs more than one voxel on the coarsest level.
         patch: Extents of the window, D, H, W.
 
     Raises:
@@ -27,18 +28,20 @@ def check_patch(network: nn.Module, patch: Extents) -> None:
     """
     divisor = per_axis(getattr(network, "divisor", 1))
     smallest = per_axis(getattr(network, "smallest", 1))
-    wanted = tuple(
+    nearest = tuple(
         max(-(-low // step), round(extent / step), 1) * step
         for extent, step, low in zip(patch, divisor, smallest, strict=True)
     )
-    fits = all(n % step == 0 and n >= low for n, step, low in zip(patch, divisor, smallest, strict=True))
-    if not fits:
-        raise InputError(
-            f"The network cannot take a window of {_shown(patch)} voxels.",
-            reason=f"Its extents must be divisible by {_shown(divisor)} and at least {_shown(smallest)}.",
-            remedy=f"Choose {_shown(wanted)}, for example.",
-            code="bad-patch",
-        )
+    single = getattr(network, "norm_over_space", False) and nearest == divisor
+    if nearest == tuple(patch) and not single:
+        return
+    reason = f"Its extents must be divisible by {_shown(divisor)} and at least {_shown(smallest)}"
+    raise InputError(
+        f"The network cannot take a window of {_shown(patch)} voxels.",
+        reason=f"{reason}, and more than that along one axis." if single else f"{reason}.",
+        remedy=f"Choose {_shown(tuple(n * (2 if single and n > 1 else 1) for n in nearest))}, for example.",
+        code="bad-patch",
+    )
 
 
 def _shown(extents: Extents) -> str:

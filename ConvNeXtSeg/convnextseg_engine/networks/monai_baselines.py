@@ -24,7 +24,8 @@ def attention_unet(inputs: int, outputs: int, *, width: int = 32, dim: int = 3) 
     """
     _check(width, dim)
     network = AttentionUnet(dim, inputs, outputs, [width * 2**level for level in range(5)], (2,) * 4)
-    network.divisor, network.smallest = 16, 32
+    network.divisor = network.smallest = 16
+    network.norm_over_space = True
     return network
 
 
@@ -40,7 +41,7 @@ def segresnet(inputs: int, outputs: int, *, width: int = 32, dim: int = 3) -> nn
     if width % _GROUPS:
         raise ValueError(f"“width” must be divisible by {_GROUPS}, which {width} is not")
     network = SegResNet(dim, width, inputs, outputs, blocks_down=(1, 2, 2, 4), blocks_up=(1, 1, 1))
-    network.divisor, network.smallest = 8, 16
+    network.divisor = network.smallest = 8
     return network
 
 
@@ -62,8 +63,8 @@ class UNetPlusPlus(BasicUNetPlusPlus):
         ValueError: If there can be no such network.
     """
 
-    divisor = 16
-    smallest = 32  # an instance norm needs more than one voxel on the coarsest level
+    divisor = smallest = 16
+    norm_over_space = True
 
     def __init__(self, inputs: int, outputs: int, *, width: int = 32, dim: int = 3, deep_supervision: bool = False):
         _check(width, dim)

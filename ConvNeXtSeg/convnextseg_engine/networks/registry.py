@@ -16,11 +16,13 @@ import torch
 from torch import nn
 
 from ..errors import InputError
+from .arguments import check_whole
 from .catalogue import (
     attention_unet,
     convnext_unet,
     convunext,
     mednext,
+    nnunet,
     resunet,
     segresnet,
     unet,
@@ -31,7 +33,7 @@ from .family import Family, Variant
 from .memory import MemoryCoefficients, memory_of
 
 # In the order in which they are listed.
-_CATALOGUE = (mednext, convunext, convnext_unet, unet3d, unet, attention_unet, unetplusplus, resunet, segresnet)
+_CATALOGUE = (mednext, convunext, convnext_unet, unet3d, unet, attention_unet, unetplusplus, resunet, segresnet, nnunet)
 NETWORKS: dict[str, Family] = {entry.FAMILY.name: entry.FAMILY for entry in _CATALOGUE}
 
 # How a network is trained, not what it is: a family that has no such thing is built without it.
@@ -88,9 +90,8 @@ def build(network: dict[str, Any], inputs: int, outputs: int, **overrides: Any) 
     arguments = {key: value for key, value in network.items() if key != "name"}
     arguments |= {key: value for key, value in overrides.items() if family.takes(key) or key not in TRAINING_WISHES}
     try:
-        for what, number in (("inputs", inputs), ("outputs", outputs)):
-            if not isinstance(number, int) or not 1 <= number <= _MOST_CHANNELS:
-                raise ValueError(f"it cannot have {number!r} {what}")
+        check_whole("inputs", inputs, 1, _MOST_CHANNELS)
+        check_whole("outputs", outputs, 1, _MOST_CHANNELS)
         return family.constructor(inputs, outputs, **arguments)
     except (TypeError, ValueError) as error:
         raise InputError(
@@ -147,7 +148,7 @@ def named(name: str) -> NetworkInfo:
                 code="unknown-network",
             )
     network = {"name": family.name} | variant.arguments | chosen | ({"dim": dim} if family.takes("dim") else {})
-    if "width" in chosen or chosen.get("kernel", 0) not in (0, *variant.kernels):
+    if "width" in chosen or ("kernel" in chosen and chosen["kernel"] not in variant.kernels):
         with torch.device("meta"):
             build(network, 1, 1)  # takes no memory, and refuses what cannot be
     other_width = chosen.get("width") if chosen.get("width") != variant.arguments.get("width") else None

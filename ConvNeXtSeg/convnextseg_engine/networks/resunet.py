@@ -68,8 +68,8 @@ class ResUNet(nn.Module):
         ValueError: If there can be no such network.
     """
 
-    divisor = 8
-    smallest = 16  # a batch norm in training needs more than one voxel on the coarsest level
+    divisor = smallest = 8
+    norm_over_space = True
 
     def __init__(self, inputs: int, outputs: int, *, width: int = 64, dim: int = 3):
         super().__init__()

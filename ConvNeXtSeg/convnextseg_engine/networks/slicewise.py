@@ -49,12 +49,18 @@ class SliceWise(nn.Module):
         return self._in_plane(getattr(self.network, "divisor", 1))
 
     @property
+    def norm_over_space(self) -> bool:
+        """Whether a norm needs more than one pixel on the coarsest level."""
+        return getattr(self.network, "norm_over_space", False)
+
+    @property
     def smallest(self) -> tuple[int, int, int]:
         """The smallest D, H and W."""
         return self._in_plane(getattr(self.network, "smallest", 1))
 
-    def _in_plane(self, value: int) -> tuple[int, int, int]:
-        return tuple(1 if axis == self.axis else value for axis in range(3))
+    def _in_plane(self, value: int | tuple[int, int]) -> tuple[int, int, int]:
+        within = iter((value, value) if isinstance(value, int) else value)
+        return tuple(1 if axis == self.axis else next(within) for axis in range(3))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor | list[torch.Tensor]:
         """Map volumes ``(N, C, D, H, W)`` to logits ``(N, R, D, H, W)``.

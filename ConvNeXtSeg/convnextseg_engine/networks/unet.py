@@ -36,8 +36,8 @@ class UNet(nn.Module):
         ValueError: If there can be no such network.
     """
 
-    divisor = 16
-    smallest = 32  # a batch norm in training needs more than one voxel on the coarsest level
+    divisor = smallest = 16
+    norm_over_space = True
 
     def __init__(self, inputs: int, outputs: int, *, width: int = 32, dim: int = 3):
         super().__init__()

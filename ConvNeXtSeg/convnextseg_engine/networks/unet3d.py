@@ -42,8 +42,7 @@ class UNet3D(nn.Module):
         ValueError: If there can be no such network.
     """
 
-    divisor = 8
-    smallest = 16  # instance and batch norms need more than one voxel on the coarsest level
+    divisor = smallest = 8
 
     def __init__(
         self, inputs: int, outputs: int, *, norm: str = "batch", width: int = 32, deep_supervision: bool = False
@@ -53,13 +52,16 @@ class UNet3D(nn.Module):
         check_one_of("norm", norm, NORMS)
         if norm == "group" and width % _GROUPS:
             raise ValueError(f"with group normalisation, “width” must be divisible by {_GROUPS}, which {width} is not")
+        self.norm_over_space = norm in ("instance", "batch")
         self.deep_supervision = deep_supervision
         wide = [2 * width * 2**level for level in range(_LEVELS)]
         self.encoder = nn.ModuleList(
             _double(inputs if level == 0 else wide[level - 1], wide[level] // 2, wide[level], norm)
             for level in range(_LEVELS)
         )
-        self.up = nn.ModuleList(nn.ConvTranspose3d(wide[i + 1], wide[i + 1], 2, stride=2) for i in (2, 1, 0))
+        self.up = nn.ModuleList(
+            nn.ConvTranspose3d(wide[i + 1], wide[i + 1], 2, stride=2, bias=False) for i in (2, 1, 0)
+        )
         self.decoder = nn.ModuleList(_double(wide[i] + wide[i + 1], wide[i], wide[i], norm) for i in (2, 1, 0))
         heads = (0, 1, 2) if deep_supervision else (0,)
         self.heads = nn.ModuleList(nn.Conv3d(wide[i], outputs, 1) for i in heads)
@@ -68,7 +70,7 @@ class UNet3D(nn.Module):
         """Return logits.
 
         Args:
-            x: Shape ``(N, inputs, D, H, W)``, each extent divisible by 8 and at least 16.
+            x: Shape ``(N, inputs, D, H, W)``, each extent divisible by 8.
 
         Returns:
             Logits ``(N, outputs, D, H, W)``, or with deep supervision a list of three, from full to 1/4 of the

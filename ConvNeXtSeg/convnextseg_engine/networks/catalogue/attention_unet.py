@@ -20,5 +20,5 @@ FAMILY = Family(
     paper="Oktay et al., Attention U-Net: Learning Where to Look for the Pancreas, 2018, arXiv:1804.03999",
     variants=(Variant("attention-unet", {"width": 32}),),
     divisor=16,
-    smallest=32,
+    smallest=16,
 )

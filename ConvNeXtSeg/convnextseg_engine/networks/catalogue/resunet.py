@@ -13,5 +13,5 @@ FAMILY = Family(
     "2018, arXiv:1711.10684",
     variants=(Variant("resunet", {"width": 64}),),
     divisor=8,
-    smallest=16,
+    smallest=8,
 )

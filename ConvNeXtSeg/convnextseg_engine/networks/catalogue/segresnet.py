@@ -21,5 +21,5 @@ FAMILY = Family(
     variants=(Variant("segresnet", {"width": 32}),),
     licence="Apache-2.0 (MONAI's bundle brats_mri_segmentation, of narrower shape)",
     divisor=8,
-    smallest=16,
+    smallest=8,
 )

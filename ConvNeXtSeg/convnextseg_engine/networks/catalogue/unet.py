@@ -13,5 +13,5 @@ FAMILY = Family(
     "2015, arXiv:1505.04597",
     variants=(Variant("unet", {"width": 32}),),
     divisor=16,
-    smallest=32,
+    smallest=16,
 )

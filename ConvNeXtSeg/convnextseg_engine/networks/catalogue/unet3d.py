@@ -13,5 +13,5 @@ FAMILY = Family(
     "arXiv:1606.06650",
     variants=tuple(Variant(f"unet3d-{norm}", {"norm": norm, "width": 32}, dims=(3,)) for norm in NORMS),
     divisor=8,
-    smallest=16,
+    smallest=8,
 )

@@ -22,5 +22,5 @@ FAMILY = Family(
     paper="Zhou et al., UNet++: A Nested U-Net Architecture for Medical Image Segmentation, 2018, arXiv:1807.10165",
     variants=(Variant("unet++", {"width": 32}),),
     divisor=16,
-    smallest=32,
+    smallest=16,
 )
