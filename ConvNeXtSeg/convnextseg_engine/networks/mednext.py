@@ -180,7 +180,7 @@ class MedNeXt(nn.Module):
         deep_supervision: Also return logits at 1/2, 1/4, 1/8 and 1/16 of the resolution.
         checkpointing: Recompute stages in the backward pass to save memory; None: as the size was published.
         shape: ``"published"``, or ``"monai"`` for weights of MONAI's MedNeXt: its down-sampling blocks expand as the
-            stage that they leave, not the one that they enter, and no block that changes the resolution has GRN.
+            stage that they leave, not the one that they enter, and none of them has GRN.
     """
 
     divisor = smallest = 16
@@ -228,8 +228,7 @@ class MedNeXt(nn.Module):
             self.add_module(f"down_{i}", DownBlock(widths[i], widths[i + 1], ratio, kernel, dim, norm, has_grn))
         self.bottleneck = stage(widths[4], 4)
         for i in reversed(range(4)):
-            has_grn = grn and not monai
-            self.add_module(f"up_{i}", UpBlock(widths[i + 1], widths[i], expansion[8 - i], kernel, dim, norm, has_grn))
+            self.add_module(f"up_{i}", UpBlock(widths[i + 1], widths[i], expansion[8 - i], kernel, dim, norm, grn))
             self.add_module(f"dec_block_{i}", stage(widths[i], 8 - i))
         for i in range(5 if deep_supervision else 1):
             self.add_module(f"out_{i}", Head(widths[i], outputs, dim))
