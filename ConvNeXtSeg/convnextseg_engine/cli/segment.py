@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from ..inference.backend_names import BACKENDS, checked_backend_name
 from ..inference.device import checked_device_name
 from .destinations import check_distinct, checked_destination, writing
-from .named_files import check_channel_names, chosen_reference, named_files
+from .named_files import check_channel_names, chosen_reference
 from .output import Output, table
+from .study_images import add_options, given_files, study_files
 
 if TYPE_CHECKING:
     from ..images.grid import Grid
@@ -37,13 +38,11 @@ def add_parser(subparsers: Any, common: argparse.ArgumentParser) -> None:
         description="Segment a study. The result lies on the grid of the reference channel. Not for clinical use.",
     )
     parser.add_argument("--model", required=True, metavar="M", help="name, name@vN, or the path of a model folder")
+    add_options(parser)
     parser.add_argument(
-        "--image", required=True, action="append", metavar="C=F",
-        help="a channel and its file, or a folder with one DICOM series; once for each channel you have",
+        "--reference", metavar="C",
+        help="channel on whose grid the result lies (default: the first given; with --study the model's first)",
     )  # fmt: skip
-    parser.add_argument(
-        "--reference", metavar="C", help="channel on whose grid the result lies (default: the first given)"
-    )
     parser.add_argument(
         "--output", required=True, metavar="F",
         help=".seg.nrrd (segments with names, colours and terminology), or .nii.gz, .nii, .nrrd (integers)",
@@ -66,16 +65,22 @@ def add_parser(subparsers: Any, common: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, output: Output) -> None:
     """Segment, write, tell."""
     destinations = _destinations(arguments)
-    files = named_files("--image", arguments.image)
-    reference = chosen_reference(arguments.reference, files)
-    check_distinct(destinations, files.values())
+    files, left_out = given_files(arguments)
+    if arguments.study is None:
+        reference = chosen_reference(arguments.reference, files)
+        check_distinct(destinations, files.values())
     checked_device_name(arguments.device)
     checked_backend_name(arguments.backend, arguments.device)
 
     from ..models.store import ModelStore
 
     model = ModelStore().open(arguments.model)
-    check_channel_names(files, model.metadata.channels, f"the model {model.spec}")
+    check_channel_names((*files, *left_out), model.metadata.channels, f"the model {model.spec}")
+    recognised: dict[str, str] = {}
+    if arguments.study is not None:
+        files, recognised = study_files(arguments.study, model.metadata.channels, files, left_out)
+        reference = chosen_reference(arguments.reference, files)
+        check_distinct(destinations, files.values())
     reporter = output.reporter()
     reporter.progress("read", 0.0, "images")
     started = time.perf_counter()
@@ -94,7 +99,9 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
     reporter.progress("write", 0.97, "results")
     report = _write(result, study, destinations, seconds, arguments.overwrite)
     reporter.progress("write", 1.0, "done")
-    output.result(report | {"files": _named(destinations)}, _lines(report, destinations))
+    chosen = [{"channel": name, "path": str(files[name]), "reason": reason} for name, reason in recognised.items()]
+    lines = [*(f"{c['channel']}: {c['path']} – {c['reason']}" for c in chosen), *_lines(report, destinations)]
+    output.result(report | {"files": _named(destinations), "recognised": chosen}, lines)
 
 
 def _destinations(arguments: argparse.Namespace) -> dict[str, Path]:
