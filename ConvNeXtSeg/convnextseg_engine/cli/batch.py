@@ -33,13 +33,21 @@ def add_parser(subparsers: Any, common: argparse.ArgumentParser) -> None:
         "model's channels",
     )  # fmt: skip
     parser.add_argument("--model", required=True, metavar="M", help="name, name@vN, or the path of a model folder")
-    parser.add_argument("--output", required=True, metavar="DIR", help="folder for the results: a folder a case, and cohort.csv")
-    parser.add_argument("--reference", metavar="C", help="channel on whose grid results lie (default: the first that a case has)")
-    parser.add_argument("--format", default=_ENDINGS[0], choices=_ENDINGS, help="format of the masks (default: .seg.nrrd)")
+    parser.add_argument(
+        "--output", required=True, metavar="DIR", help="folder for the results: a folder a case, and cohort.csv"
+    )
+    parser.add_argument(
+        "--reference", metavar="C", help="channel on whose grid results lie (default: the first that a case has)"
+    )
+    parser.add_argument(
+        "--format", default=_ENDINGS[0], choices=_ENDINGS, help="format of the masks (default: .seg.nrrd)"
+    )
     parser.add_argument("--preview", action="store_true", help="also write a picture of each case")
     parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda, cuda:N or mps (default: auto)")
     parser.add_argument("--backend", default="auto", metavar="B", help=f"{', '.join(BACKENDS)} (default: auto)")
-    parser.add_argument("--cluster", metavar="ADDRESS", help="address of a Dask scheduler whose workers share the files")
+    parser.add_argument(
+        "--cluster", metavar="ADDRESS", help="address of a Dask scheduler whose workers share the files"
+    )
     parser.add_argument("--list", action="store_true", help="only show which files would be which channel")
     parser.set_defaults(run=run)
 

@@ -50,14 +50,16 @@ def _rows(path: Path) -> list[list[str]]:
         text = path.read_text(encoding="utf-8-sig")
         first = text.splitlines()[0] if text.strip() else ""
         separator = max(",;\t", key=first.count)
-        return [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text), delimiter=separator, strict=True)]
+        reader = csv.reader(io.StringIO(text), delimiter=separator, strict=True)
+        rows = [[cell.strip() for cell in row] for row in reader]
     except (UnicodeDecodeError, csv.Error, OSError) as error:
         raise InputError(
             f"{path.name} cannot be read as a table.", reason=str(error),
             remedy="Save it as CSV in UTF-8 from your spreadsheet program.", code="bad-table",
         ) from error  # fmt: skip
-    except IndexError:
-        raise InputError(f"{path.name} is empty.", remedy="Write one row for each case.", code="bad-table") from None
+    if not rows:
+        raise InputError(f"{path.name} is empty.", remedy="Write one row for each case.", code="bad-table")
+    return rows
 
 
 def _case(row: dict[str, str], path: Path, channels: Sequence[str]) -> CohortCase:

@@ -108,9 +108,10 @@ class ResultsFolder:
         for row in rows:
             found = {e["name"]: e["volume_ml"] for e in (*row.report.get("regions", ()), *row.report.get("labels", ()))}
             model = row.report.get("model", {})
+            used = " ".join(row.report.get("channels", {}).get("used", ()))
             writer.writerow([
                 row.case, row.status, *(found.get(name, "") for name in volumes),
-                " ".join(row.report.get("channels", {}).get("used", ())), row.report.get("seconds", {}).get("total", ""),
+                used, row.report.get("seconds", {}).get("total", ""),
                 f"{model['name']}@{model['version']}" if model else "", _plain_cell(row.message),
             ])  # fmt: skip
         path = self.path / TABLE

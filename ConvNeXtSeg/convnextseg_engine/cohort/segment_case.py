@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 _ONE_AT_A_TIME = threading.Lock()
 
 
-def segment_case(case: CohortCase, settings: Settings, folder: Path, reporter: Reporter | None = None) -> dict[str, Any]:
+def segment_case(
+    case: CohortCase, settings: Settings, folder: Path, reporter: Reporter | None = None
+) -> dict[str, Any]:
     """Segment a case and put its folder among the results.
 
     Args:

@@ -23,6 +23,7 @@ from engine.cohort.small_cohort import write_cohort
 from engine.inference.tiny_model import CHANNELS, write_tiny_model
 
 CASES = 8
+_PLAIN = ("--no-nanny", "--no-dashboard")
 
 
 def _started(folder: Path, *words: str) -> subprocess.Popen[bytes]:
@@ -36,18 +37,26 @@ def _started(folder: Path, *words: str) -> subprocess.Popen[bytes]:
     )
 
 
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[tuple[str, dict[str, subprocess.Popen[bytes]]]]:
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[str, subprocess.Popen[bytes]]]]:
     """Address of a scheduler, and its two workers by name."""
+    tmp_path = tmp_path_factory.mktemp("cluster")
     file = tmp_path / "scheduler.json"
     scheduler = _started(
-        tmp_path, "dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)
+        tmp_path,
+        "dask_scheduler",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "0",
+        "--no-dashboard",
+        "--scheduler-file",
+        str(file),
     )
     workers = {
         name: _started(
-            tmp_path, "dask_worker", "--scheduler-file", str(file), "--name", name, "--nthreads", "1", "--no-nanny",
-            "--no-dashboard",
-        )  # fmt: skip
+            tmp_path, "dask_worker", "--scheduler-file", str(file), "--name", name, "--nthreads", "1", *_PLAIN
+        )
         for name in ("first", "second")
     }
     try:
@@ -71,6 +80,26 @@ def _address(file: Path, scheduler: subprocess.Popen[bytes]) -> str:
         return client.scheduler.address
 
 
+def test_cluster_and_this_process_give_the_same_masks(
+    tmp_path: Path, cluster: tuple[str, dict[str, subprocess.Popen[bytes]]]
+) -> None:
+    address, _workers = cluster
+    model = write_tiny_model(tmp_path / "tiny")
+    settings = Settings(str(model.path), sha256_of(model.weights_path), "cpu", "torch", ending=".nrrd")
+    cases = cases_of_csv(write_cohort(tmp_path / "in", 2), CHANNELS)
+    run_cohort(cases, settings, tmp_path / "there", Reporter(), on_cluster(address))
+    command = [sys.executable, "-m", "convnextseg_engine.cli", "batch", tmp_path / "in" / "cohort.csv"]
+    command += ["--model", model.path, "--output", tmp_path / "here", "--format", ".nrrd", "--backend", "torch"]
+    command += ["--device", "cpu"]
+    one_thread = os.environ | {"OMP_NUM_THREADS": "1"}  # as the workers have
+    here = subprocess.run(command, env=one_thread, capture_output=True, text=True, check=False)
+    assert here.returncode == 0, here.stderr
+    for case in cases:
+        name = f"{case.id}/segmentation.nrrd"
+        assert (tmp_path / "here" / name).read_bytes() == (tmp_path / "there" / name).read_bytes()
+
+
+# Last of those that need two workers: afterwards there is one.
 def test_a_killed_workers_cases_are_redone_and_none_is_twice(
     tmp_path: Path, cluster: tuple[str, dict[str, subprocess.Popen[bytes]]]
 ) -> None:
@@ -103,25 +132,6 @@ def test_a_killed_workers_cases_are_redone_and_none_is_twice(
     with (tmp_path / "out" / "cohort.csv").open(encoding="utf-8", newline="") as file:
         assert [line["case"] for line in csv.DictReader(file)] == [case.id for case in cases]
     assert sorted(p.name for p in (tmp_path / "out").glob("[!.]*") if p.is_dir()) == [case.id for case in cases]
-
-
-def test_cluster_and_this_process_give_the_same_masks(
-    tmp_path: Path, cluster: tuple[str, dict[str, subprocess.Popen[bytes]]]
-) -> None:
-    address, _workers = cluster
-    model = write_tiny_model(tmp_path / "tiny")
-    settings = Settings(str(model.path), sha256_of(model.weights_path), "cpu", "torch", ending=".nrrd")
-    cases = cases_of_csv(write_cohort(tmp_path / "in", 2), CHANNELS)
-    run_cohort(cases, settings, tmp_path / "there", Reporter(), on_cluster(address))
-    here = subprocess.run(  # with the workers' number of threads
-        [sys.executable, "-m", "convnextseg_engine.cli", "batch", str(tmp_path / "in" / "cohort.csv"), "--model",
-         str(model.path), "--output", str(tmp_path / "here"), "--format", ".nrrd", "--device", "cpu", "--backend", "torch"],
-        env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert here.returncode == 0, here.stderr
-    for case in cases:
-        name = f"{case.id}/segmentation.nrrd"
-        assert (tmp_path / "here" / name).read_bytes() == (tmp_path / "there" / name).read_bytes()
 
 
 def test_an_address_without_scheduler_is_told(tmp_path: Path) -> None:

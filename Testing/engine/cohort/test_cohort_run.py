@@ -133,7 +133,9 @@ def test_a_table_that_is_none_is_refused(tmp_path: Path, text: str, words: str) 
 
 def test_rows_with_missing_files_are_cases_with_a_problem(tmp_path: Path) -> None:
     (tmp_path / "a.nii").touch()
-    (tmp_path / "c.csv").write_text("﻿case;T1;T2;reference\nx;a.nii;;\ny;a.nii;b.nii;T2\nz;a.nii;;T2\n", encoding="utf-8")
+    (tmp_path / "c.csv").write_text(
+        "﻿case;T1;T2;reference\nx;a.nii;;\ny;a.nii;b.nii;T2\nz;a.nii;;T2\n", encoding="utf-8"
+    )
     x, y, z = cases_of_csv(tmp_path / "c.csv", CHANNELS)
     assert (x.problem, x.reference, list(x.channels)) == ("", "T1", ["T1"])
     assert "T2 (b.nii)" in y.problem
