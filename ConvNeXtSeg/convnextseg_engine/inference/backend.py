@@ -7,6 +7,8 @@ from typing import Protocol
 
 import torch
 
+from ..networks.extents import Extents
+
 
 class Backend(Protocol):
     """Something that runs a network.
@@ -16,12 +18,18 @@ class Backend(Protocol):
         device: Where it runs.
         precision: What it computes in, for example ``"fp32"``.
         max_window_batch: The most windows at a time, or None.
+        fixed_patch: The only window it takes, (D, H, W), or None.
     """
 
     name: str
     device: str
     precision: str
     max_window_batch: int | None
+    fixed_patch: Extents | None
+
+    def in_precision(self, precision: str) -> Backend:
+        """Return a backend with the same weights in memory that computes in another precision."""
+        ...
 
     def logits(self, windows: torch.Tensor, check: Callable[[], None]) -> torch.Tensor:
         """Map windows ``(N, C, D, H, W)`` to logits ``(N, R, D, H, W)``, calling ``check`` at least once a second.

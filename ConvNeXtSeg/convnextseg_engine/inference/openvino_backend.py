@@ -60,6 +60,7 @@ class OpenVinoBackend:
     def __init__(self, network: nn.Module, inputs: int, patch: tuple[int, int, int], identity: str, cache: Path | None):
         self._ov = _silent_openvino()
         self._core = self._ov.Core()
+        self.fixed_patch = patch
         shape = [1, inputs, *patch]
         settings: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",

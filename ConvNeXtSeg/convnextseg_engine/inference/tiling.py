@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-Extents = tuple[int, int, int]
+from ..networks.extents import Extents
 
 
 @dataclass(frozen=True)

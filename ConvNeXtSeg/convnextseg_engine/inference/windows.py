@@ -10,10 +10,11 @@ import numpy as np
 import torch
 
 from ..errors import ConvNeXtSegError
+from ..networks.extents import Extents
 from ..progress import Reporter
 from .accumulate import Accumulator, accumulator_for
 from .backend import Backend
-from .tiling import Extents, Tiling
+from .tiling import Tiling
 
 
 @dataclass(frozen=True)

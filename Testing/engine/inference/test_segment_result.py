@@ -13,7 +13,6 @@ from convnextseg_engine.images.grid import Grid
 from convnextseg_engine.images.study import Study
 from convnextseg_engine.inference.device import checked_device_name, choose_device
 from convnextseg_engine.inference.loaded import load
-from convnextseg_engine.inference.memory import is_out_of_memory, plans_for
 from convnextseg_engine.inference.report import report
 from convnextseg_engine.inference.segment import segment
 from convnextseg_engine.models.folder import ModelFolder
@@ -66,7 +65,7 @@ def test_the_real_network_runs_on_both_backends_and_they_agree(tiny_model: Model
     np.testing.assert_allclose(with_torch.probabilities, with_openvino.probabilities, atol=5e-4)
     assert np.mean(with_torch.mask == with_openvino.mask) > 0.999
     assert 0 < np.count_nonzero(with_torch.mask) < with_torch.mask.size
-    assert set(with_torch.seconds) == {"prepare", "predict", "restore"}
+    assert set(with_torch.seconds) == {"prepare", "network", "windows", "restore"}
 
 
 def test_cancel_during_the_run_ends_it(tiny_model: ModelFolder) -> None:
@@ -74,70 +73,6 @@ def test_cancel_during_the_run_ends_it(tiny_model: ModelFolder) -> None:
     reporter.on_progress = lambda event: event.stage == "predict" and reporter.cancelled.set()
     with pytest.raises(RunCancelled):
         segment(SMALL, load(tiny_model, "cpu", "torch"), reporter)
-
-
-def test_out_of_memory_falls_back_to_smaller_batches_then_to_the_cpu(tiny_model: ModelFolder) -> None:
-    def refuse(windows: torch.Tensor) -> torch.Tensor:
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
-
-    gpu = FormulaBackend(refuse, device="cuda:0")
-    result = segment(SMALL, loaded_with(tiny_model, gpu, 2.0))
-    assert gpu.windows == [2, 2, 1]  # only two windows there are
-    assert result.device == "cpu"
-    assert result.plan.startswith("one window at a time on the CPU")
-    assert sum("not enough memory for" in reason for reason in result.reasons) == 3
-    expected = segment(SMALL, load(tiny_model, "cpu"))
-    assert np.array_equal(result.mask, expected.mask)
-
-
-def test_a_smaller_batch_that_fits_is_kept_and_gives_the_same_mask(tiny_model: ModelFolder) -> None:
-    formula = thresholds(1, 1, 2, 3)
-
-    def refuse_four(windows: torch.Tensor) -> torch.Tensor:
-        if len(windows) > 2:
-            raise RuntimeError("CUDA error: out of memory")
-        return formula(windows)
-
-    result = segment(STUDY, loaded_with(tiny_model, FormulaBackend(refuse_four, device="cuda:0"), 2.0))
-    assert result.device == "cuda:0"
-    assert result.plan.startswith("2 windows at a time on cuda:0")
-    expected = segment(STUDY, loaded_with(tiny_model, FormulaBackend(formula), 2.0))
-    assert np.array_equal(result.mask, expected.mask)
-
-
-def test_when_no_plan_fits_the_error_is_about_memory(tiny_model: ModelFolder) -> None:
-    def refuse(windows: torch.Tensor) -> torch.Tensor:
-        raise MemoryError
-
-    with pytest.raises(ResourceError) as caught:
-        segment(STUDY, loaded_with(tiny_model, FormulaBackend(refuse), 2.0))
-    assert caught.value.code == "out-of-memory"
-
-
-def test_other_failures_are_not_taken_for_memory(tiny_model: ModelFolder) -> None:
-    def fail(windows: torch.Tensor) -> torch.Tensor:
-        raise RuntimeError("CUDA error: device-side assert triggered")
-
-    backend = FormulaBackend(fail, device="cuda:0")
-    with pytest.raises(RuntimeError, match="assert"):
-        segment(STUDY, loaded_with(tiny_model, backend, 2.0))
-    assert backend.windows == [4]
-
-
-@pytest.mark.parametrize(
-    "words",
-    ["CUDA out of memory", "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes",
-     "DefaultCPUAllocator: not enough memory", "std::bad_alloc"],
-)  # fmt: skip
-def test_refusals_of_memory_are_recognised(words: str) -> None:
-    assert is_out_of_memory(RuntimeError(words))
-    assert not is_out_of_memory(RuntimeError("shape mismatch"))
-
-
-def test_plans_end_on_the_cpu_and_respect_the_backend() -> None:
-    assert [str(plan) for plan in plans_for("cpu")] == ["one window at a time on the CPU"]
-    assert [plan.window_batch for plan in plans_for("cuda:1", 1)] == [1, 1]
-    assert plans_for("cuda:1")[-1].device == "cpu"
 
 
 @pytest.mark.parametrize("name", ["gpu", "cuda:", "cuda:x", "CPU", "", "cuda:-1"])
@@ -173,7 +108,7 @@ def test_the_report_is_json_and_names_model_device_backend_times_and_volumes(tin
     assert told["model"]["version"] == "v1"
     assert "Not for clinical use" in told["model"]["intended_use"]
     assert (told["device"], told["backend"]) == ("cpu", "torch")
-    assert set(told["seconds"]) == {"read", "prepare", "predict", "restore", "total"}
+    assert set(told["seconds"]) == {"read", "prepare", "network", "windows", "restore", "total"}
     assert told["seconds"]["total"] == pytest.approx(sum(result.seconds.values()) + 0.5, abs=0.01)
     assert [entry["name"] for entry in told["labels"]] == ["edema", "core", "enhancing"]
     for entry in told["labels"]:

@@ -54,6 +54,7 @@ class FormulaBackend:
     name = "torch"
     precision = "fp32"
     max_window_batch = None
+    fixed_patch = None
 
     def __init__(self, formula: Callable[[torch.Tensor], torch.Tensor], device: str = "cpu"):
         self.device = device
@@ -79,7 +80,7 @@ def loaded_with(model: ModelFolder, backend: FormulaBackend, spacing: float = 1.
     """Return ``model`` as if ``backend`` had loaded it, at ``spacing`` mm."""
     metadata = replace(model.metadata, spacing=(spacing,) * 3)
     return LoadedModel(
-        replace(model, metadata=metadata), Device(backend.device, "for a test"), backend, "for a test", 0.0
+        replace(model, metadata=metadata), Device(backend.device, "for a test"), (backend,), "for a test", 0.0
     )
 
 

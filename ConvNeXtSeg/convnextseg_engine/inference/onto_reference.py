@@ -1,0 +1,87 @@
+"""From probabilities on the network's grid to a mask on the grid of the user's volume, a few slices at a time.
+
+All regions of a whole volume at once would take more memory than the network: ten regions of 512³ voxels are 5 GB. Only
+the slices at hand, and only the box that the network has seen, hold probabilities; elsewhere nothing is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import SimpleITK as sitk
+
+from ..images.grid import Grid
+from ..images.resample import cropped_grid, resample
+from ..labels.contract import LabelContract
+from ..labels.regions import labels_from_regions
+from ..progress import Reporter
+
+# Voxels of all regions together that are interpolated at a time: 64 MB.
+_AT_A_TIME = 16_000_000
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A result on the user's grid.
+
+    Attributes:
+        mask: Labels by the contract's values, uint8, ``(D, H, W)``.
+        probabilities: Regions, float32, ``(R, D, H, W)``; None unless asked for.
+    """
+
+    mask: np.ndarray
+    probabilities: np.ndarray | None
+
+
+def restore_labels(
+    probabilities: np.ndarray, inner: Grid, target: Grid, contract: LabelContract, reporter: Reporter, *, keep: bool
+) -> Restored:
+    """Bring probabilities onto a grid and say which label each voxel has.
+
+    Args:
+        probabilities: Of the regions, float32, ``(R, D, H, W)`` on ``inner``.
+        inner: Grid of the network's input.
+        target: Grid of the result; outside ``inner`` every probability is 0.
+        contract: What the regions mean.
+        reporter: Hears of progress and can cancel.
+        keep: Also return the probabilities on ``target``.
+    """
+    mask = np.zeros(target.shape, dtype=np.uint8)
+    kept = np.zeros((len(probabilities), *target.shape), dtype=np.float32) if keep else None
+    start, size = covered_box(inner, target)
+    images = [inner.image(region) for region in probabilities]
+    (i, j, k), (width, height, depth) = start, size
+    thickness = slices_at_a_time(len(probabilities), size)
+    for done in range(0, depth, thickness):
+        reporter.progress("restore", done / depth, "onto the grid of the chosen volume")
+        here = cropped_grid(target, (i, j, k + done), (width, height, min(thickness, depth - done)))
+        place = (slice(k + done, k + done + here.size[2]), slice(j, j + height), slice(i, i + width))
+        slab = np.stack([sitk.GetArrayFromImage(resample(image, here)) for image in images])
+        mask[place] = labels_from_regions(slab, contract)
+        if kept is not None:
+            kept[(slice(None), *place)] = slab
+    return Restored(mask, kept)
+
+
+def slices_at_a_time(regions: int, size: tuple[int, int, int]) -> int:
+    """Return how many slices of a box of ``size`` (I, J, K) are interpolated at a time."""
+    return max(1, _AT_A_TIME // max(1, regions * size[0] * size[1]))
+
+
+def covered_box(inner: Grid, outer: Grid) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    """Return start and size (I, J, K) of the box of ``outer`` outside of which no voxel lies in ``inner``.
+
+    Sizes are 0 if the grids do not meet.
+    """
+    last = np.array(inner.size) - 0.5
+    corners = np.array([[i, j, k] for k in (-0.5, last[2]) for j in (-0.5, last[1]) for i in (-0.5, last[0])])
+    to_outer = np.linalg.inv(outer.ijk_to_lps) @ inner.ijk_to_lps
+    index = corners @ to_outer[:3, :3].T + to_outer[:3, 3]
+    # One thousandth of a voxel for the last digits; voxels that are taken in vain become 0 all the same.
+    low = np.maximum(np.ceil(index.min(axis=0) - 1e-3), 0).astype(int)
+    high = np.minimum(np.floor(index.max(axis=0) + 1e-3), np.array(outer.size) - 1).astype(int)
+    size = np.maximum(high - low + 1, 0)
+    if not size.all():
+        return (0, 0, 0), (0, 0, 0)
+    return tuple(int(v) for v in low), tuple(int(v) for v in size)

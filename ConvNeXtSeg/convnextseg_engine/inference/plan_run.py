@@ -1,0 +1,140 @@
+"""Running the networks by the first plan that fits into memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import ConvNeXtSegError, ResourceError
+from ..images.prepare import PreparedInput
+from ..labels.contract import EXCLUSIVE, LabelContract
+from ..progress import Reporter
+from .backend import Backend
+from .loaded import LoadedModel, load
+from .memory import Plan, changes, is_out_of_memory, ladder
+from .options import Settings
+from .stopwatch import TimedBackend
+from .windows import WindowOptions, predict
+
+# A logit that leaves no doubt (a probability of 5e-5), yet small enough to keep sums exact.
+_NO_DOUBT = 10.0
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """What ran, and what came out.
+
+    Attributes:
+        outputs: The networks' averaged outputs, float32, ``(network outputs, D, H, W)``.
+        backends: What ran the networks.
+        plan: How.
+        refusals: Plans that did not fit, one sentence each.
+        changes: What the plan changed in the result, one sentence each.
+        network_seconds: How long the networks took.
+    """
+
+    outputs: np.ndarray
+    backends: tuple[Backend, ...]
+    plan: Plan
+    refusals: tuple[str, ...]
+    changes: tuple[str, ...]
+    network_seconds: float
+
+
+def run_by_plan(prepared: PreparedInput, loaded: LoadedModel, settings: Settings, reporter: Reporter) -> PlannedRun:
+    """Run the networks over a prepared study.
+
+    Raises:
+        RunCancelled: If the user cancelled.
+        ResourceError: If no plan fits into memory.
+    """
+    if settings.arithmetic == "nnunet-v2" and not loaded.plain:  # half-precision sums keep every last bit's trace
+        loaded = load(loaded.model, loaded.device.name, plain=True)
+    refusals: list[str] = []
+    plans = plans_of(loaded, settings)
+    for plan in plans:
+        try:
+            backends = [TimedBackend(backend) for backend in _backends(loaded, plan)]
+            options = _options(plan, settings, loaded)
+            outputs = predict(prepared.array, backends, options, reporter)
+        except Exception as error:
+            if isinstance(error, ConvNeXtSegError) or not is_out_of_memory(error):
+                raise
+            refusals.append(f"There was not enough memory for {plan}.")
+        else:
+            seconds = sum(backend.seconds for backend in backends)
+            told = tuple(changes(plan, plans[0]))
+            return PlannedRun(outputs, tuple(backends), plan, tuple(refusals), told, seconds)
+        # Only here, after the error and the tensors in its traceback are gone, can their memory be given back.
+        _free_cached_memory(plan.device)
+    raise no_memory(" ".join(refusals))
+
+
+def plans_of(loaded: LoadedModel, settings: Settings) -> tuple[Plan, ...]:
+    """Return the plans for a model, the fastest first."""
+    backend = loaded.backend
+    batch = 1 if loaded.plain else backend.max_window_batch
+    return ladder(
+        backend.device, loaded.model.metadata.patch, settings.overlap, max_window_batch=batch,
+        smaller_patch=loaded.smaller_patch, precision=backend.precision,
+    )  # fmt: skip
+
+
+def _backends(loaded: LoadedModel, plan: Plan) -> tuple[Backend, ...]:
+    backend = loaded.backend
+    if plan.device != backend.device:
+        return load(loaded.model, plan.device, patch=plan.patch, plain=loaded.plain).backends
+    if backend.fixed_patch not in (None, plan.patch):
+        return load(loaded.model, plan.device, backend.name, patch=plan.patch).backends
+    if plan.precision != backend.precision:
+        return tuple(member.in_precision(plan.precision) for member in loaded.backends)
+    return loaded.backends
+
+
+def _options(plan: Plan, settings: Settings, loaded: LoadedModel) -> WindowOptions:
+    return WindowOptions(
+        patch=plan.patch,
+        outputs=loaded.contract.network_outputs,
+        overlap=plan.overlap,
+        mirror_axes=settings.mirror_axes,
+        arithmetic=settings.arithmetic,
+        window_batch=plan.window_batch,
+        nothing=_nothing(loaded.contract) if _zero_is_background(loaded, settings) else None,
+        accumulate_on=plan.accumulate_on,
+    )
+
+
+def _zero_is_background(loaded: LoadedModel, settings: Settings) -> bool:
+    """Say whether windows of zeros can be left out.
+
+    Our own preparation sets to 0 exactly what lies outside the patient, where nothing can be. After nnU-Net's, 0 can be
+    an intensity like any other, and its arithmetic is there to repeat what it computed, which includes empty windows.
+    """
+    return not loaded.input_spec.preparation and settings.arithmetic == "float32"
+
+
+def _nothing(contract: LabelContract) -> tuple[float, ...]:
+    outputs = [-_NO_DOUBT] * contract.network_outputs
+    if contract.outputs == EXCLUSIVE:
+        outputs[0] = _NO_DOUBT  # background
+    return tuple(outputs)
+
+
+def _free_cached_memory(device: str) -> None:
+    import torch
+
+    if device.startswith("cuda"):
+        torch.cuda.empty_cache()
+    elif device == "mps":
+        torch.mps.empty_cache()
+
+
+def no_memory(reason: str) -> ResourceError:
+    """Return the error for a study that fits by no plan."""
+    return ResourceError(
+        "There was not enough memory to segment this study.",
+        reason=reason,
+        remedy="Close other programs and try again, or use a computer with more memory.",
+        code="out-of-memory",
+    )

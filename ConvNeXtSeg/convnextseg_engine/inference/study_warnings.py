@@ -1,0 +1,43 @@
+"""What the user should know about a result that the result itself does not show."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+
+from ..images.prepare import InputSpec, PreparedInput
+from ..images.study import Study
+
+
+def study_warnings(study: Study, spec: InputSpec, prepared: PreparedInput, skull_stripped: bool) -> list[str]:
+    """Return what is odd about a study for a model, one sentence each.
+
+    Args:
+        study: As the user gave it.
+        spec: What the network expects.
+        prepared: What the network was given.
+        skull_stripped: Whether the model is made for images without skull.
+    """
+    found = []
+    missing = missing_channels(spec, prepared)
+    if missing:
+        found.append(f"Not given: {', '.join(missing)}. The result is usually less accurate without.")
+    for name in prepared.present:
+        if not prepared.array[spec.channels.index(name)].any():
+            found.append(f"{name} is the same everywhere where {study.reference} lies, so it counted as not given.")
+    for first, second in itertools.combinations(prepared.present, 2):
+        one, other = (prepared.array[spec.channels.index(name)] for name in (first, second))
+        if one.any() and np.array_equal(one, other):
+            found.append(f"{first} and {second} are the same image; check that each is assigned to its own channel.")
+    unknown = [name for name in study.channels if name not in spec.channels]
+    if unknown:
+        found.append(f"The model does not use {', '.join(unknown)}.")
+    if skull_stripped:
+        found.append("The model is made for images whose skull has been removed; on others its result is not reliable.")
+    return found
+
+
+def missing_channels(spec: InputSpec, prepared: PreparedInput) -> tuple[str, ...]:
+    """Return the channels that the network knows and was not given."""
+    return tuple(name for name in spec.channels if name not in prepared.present)
