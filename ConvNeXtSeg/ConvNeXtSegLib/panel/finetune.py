@@ -11,7 +11,7 @@ from slicer.i18n import tr as _
 
 from convnextseg_engine.errors import ConvNeXtSegError, InputError, RunCancelled, describe
 from convnextseg_engine.labels.case_set import CaseSet
-from convnextseg_engine.training.recipe import read_recipe, recipe_names
+from convnextseg_engine.training.recipe import FINETUNE, read_recipe, recipe_names
 from convnextseg_engine.training.run_folder import Run, new_run_folder, unfinished_run
 from convnextseg_engine.worker.messages import Progress
 
@@ -50,7 +50,7 @@ class FinetuneSection(Section):
         self._last_metrics = ""
         ui = self.ui
         self.verdict = VerdictView(ui, self._promote)
-        fill_choices(ui.recipeSelector, [(name, name) for name in recipe_names()], collaborators.parameters.recipe)
+        fill_choices(ui.recipeSelector, [(name, name) for name in recipe_names(FINETUNE)], collaborators.parameters.recipe)
         ui.stepsSpinBox.setValue(collaborators.parameters.steps or 0)
         ui.recipeSelector.connect("currentIndexChanged(int)", self._on_recipe)
         ui.stepsSpinBox.connect("valueChanged(int)", self._on_steps)

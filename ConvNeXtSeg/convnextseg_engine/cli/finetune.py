@@ -23,7 +23,7 @@ def add_parser(subparsers: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--recipe", default="adapt", metavar="R", help="a recipe that ships, or a recipe file (default: adapt)"
     )
-    parser.add_argument("--steps", type=_steps, metavar="N", help="training steps (default: the recipe's)")
+    parser.add_argument("--steps", type=whole_number, metavar="N", help="training steps (default: the recipe's)")
     parser.add_argument("--resume", action="store_true", help="go on with a run that was interrupted")
     parser.add_argument("--guard", metavar="SET", help="a case set on which forgetting is measured")
     parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda, cuda:N or mps (default: auto)")
@@ -78,7 +78,8 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
     )
 
 
-def _steps(text: str) -> int:
+def whole_number(text: str) -> int:
+    """Return a number of steps; raises what argparse tells the user."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"“{text}” is not a whole number above 0")
     return int(text)

@@ -16,7 +16,6 @@ from .arguments import WIDEST, check_odd_kernel, check_one_of, check_whole
 from .convnext_encoder import CONV, NORMS, SIZES, STAGES, ConvNeXtEncoder, norm_layer
 
 _TRANSPOSED = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
-_COARSEST = 32
 # The largest published ConvNeXt has 27 blocks in a stage; a damaged description must not ask for millions.
 _DEEPEST = 100
 
@@ -64,7 +63,8 @@ class ConvNeXtUNet(nn.Module):
         ValueError: If there can be no such network.
     """
 
-    divisor = _COARSEST
+    divisor = 32
+    smallest = 32
 
     def __init__(
         self,
@@ -93,8 +93,7 @@ class ConvNeXtUNet(nn.Module):
         if width % 4:
             raise ValueError(f"“width” must be divisible by 4, which {width} is not")
         check_odd_kernel(kernel)
-        # At the coarsest resolution a single voxel has no variance over space.
-        self.smallest = 2 * _COARSEST if norm in ("instance", "batch") else _COARSEST
+        self.norm_over_space = norm in ("instance", "batch")
         self.deep_supervision = deep_supervision
         self.encoder = ConvNeXtEncoder(inputs, depths, width, kernel, dim, norm, checkpointing)
         widths = [width // 4, width // 2, *self.encoder.widths]  # at 1, 1/2, 1/4, … 1/32 of the resolution

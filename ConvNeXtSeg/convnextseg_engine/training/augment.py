@@ -17,29 +17,36 @@ from monai.transforms import (
 
 from .recipe import Augmentation
 
+# Voxels; the Gaussian kernel is then a single 1. With 0 it would not be a number.
+_NO_BLUR = 1e-3
+
 
 class Augmenter:
     """Turns a cut-out into a training sample.
 
     Args:
         settings: Ranges and probabilities.
-        patch: Extent of the result along D, H, W.
+        patch: Extent of the result along D, H, W. Where it is 1 (a 2D network's slice) nothing moves or blurs across.
     """
 
     def __init__(self, settings: Augmentation, patch: tuple[int, int, int]):
+        thick = [extent > 1 for extent in patch]
         angle = float(np.deg2rad(settings.rotate_degrees))
+        # A turn about one axis moves along the two others.
+        angles = [angle if all(thick[:axis] + thick[axis + 1 :]) else 0.0 for axis in range(3)]
+        scales = [settings.scale if is_thick else 0.0 for is_thick in thick]
         both, image = ["image", "regions"], ["image"]
         self._dropout = settings.channel_dropout
         self._move = Compose([
             RandAffined(
-                both, prob=1.0, spatial_size=patch, rotate_range=(angle,) * 3, scale_range=(settings.scale,) * 3,
+                both, prob=1.0, spatial_size=patch, rotate_range=angles, scale_range=scales,
                 mode=("bilinear", "nearest"), padding_mode="zeros", cache_grid=True,
             ),
             RandFlipd(both, prob=settings.flip, spatial_axis=2),  # axis W is left–right on the anatomical grid
         ])  # fmt: skip
-        blur = (0.0, settings.blur_voxels)
+        blur = [(0.0, settings.blur_voxels) if is_thick else (_NO_BLUR, _NO_BLUR) for is_thick in thick]
         self._recolour = Compose([
-            RandGaussianSmoothd(image, prob=0.2, sigma_x=blur, sigma_y=blur, sigma_z=blur),
+            RandGaussianSmoothd(image, prob=0.2, sigma_x=blur[0], sigma_y=blur[1], sigma_z=blur[2]),
             RandAdjustContrastd(image, prob=0.3, gamma=(1 - settings.gamma, 1 + settings.gamma), retain_stats=True),
             RandScaleIntensityd(image, prob=0.5, factors=settings.contrast, channel_wise=True),
             RandShiftIntensityd(image, prob=0.5, offsets=settings.brightness, channel_wise=True),

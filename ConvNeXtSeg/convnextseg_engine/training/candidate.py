@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -23,8 +24,8 @@ def case_fingerprints(cases: list[Case]) -> list[str]:
 
 
 def write_candidate(
-    folder: Path, base: ModelFolder, version: str, weights: dict[str, torch.Tensor], recipe: Recipe,
-    state: TrainingState, used: list[Case],
+    folder: Path, base: ModelFolder, version: str, network: dict[str, Any], weights: dict[str, torch.Tensor],
+    recipe: Recipe, state: TrainingState, used: list[Case],
 ) -> ModelFolder:  # fmt: skip
     """Write the candidate's model folder.
 
@@ -32,6 +33,7 @@ def write_candidate(
         folder: Where; must not exist.
         base: The model it was fine-tuned from.
         version: The version it is going to get.
+        network: Its network: the base's, or one with grown kernels.
         weights: Its tensors.
         recipe: How it was trained.
         state: What the training reached.
@@ -40,6 +42,9 @@ def write_candidate(
     metadata = replace(
         base.metadata,
         version=version,
+        network=network,
+        # Probabilities were calibrated for the base's weights.
+        inference={key: value for key, value in base.metadata.inference.items() if key != "temperature"},
         lineage={
             "base": {"name": base.metadata.name, "version": base.metadata.version},
             "recipe": recipe.to_dict(),
@@ -55,9 +60,12 @@ def write_candidate(
 
 def _card(base: ModelFolder, version: str, recipe: Recipe, state: TrainingState, used: list[Case]) -> str:
     cases = "\n".join(f"- {case.id} ({case.split})" for case in used)
+    ensemble = len(base.metadata.members) > 1
+    started = "the first network of the ensemble " if ensemble else ""
     original = (base.path / README).read_text(encoding="utf-8")
     return (
         f"# {base.metadata.title}, {version}\n\n{base.metadata.intended_use}\n\n"
-        f"Fine-tuned from {base.spec} with the recipe “{recipe.name}”, {state.step} steps, on the cases\n\n{cases}\n\n"
+        f"Fine-tuned from {started}{base.spec} with the recipe “{recipe.name}”, {state.step} steps, on the cases\n\n"
+        f"{cases}\n\n"
         f"## Card of {base.spec}\n\n{original}"
     )

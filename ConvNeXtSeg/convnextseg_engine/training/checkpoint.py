@@ -32,15 +32,15 @@ class TrainingState:
     best_weights: dict[str, torch.Tensor] | None = None
     history: list[dict[str, Any]] = field(default_factory=list)
 
-
-# A run may go on for longer than first planned, or be checked more often, without becoming another run.
-_MAY_CHANGE = ("name", "description", "steps", "warmup_steps", "validate_every", "checkpoint_every")
+    def has_stalled(self, patience: int) -> bool:
+        """Say whether the last ``patience`` validations (0: any number) brought nothing better than one before them."""
+        scores = [sum(entry["validation_dice"].values()) / len(entry["validation_dice"]) for entry in self.history]
+        return 0 < patience < len(scores) and max(scores[-patience:]) <= max(scores[:-patience])
 
 
 def _fingerprint(recipe: Recipe) -> str:
     """Return a digest of what decides samples and optimiser."""
-    decisive = {key: value for key, value in recipe.to_dict().items() if key not in _MAY_CHANGE}
-    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(recipe.decisive(), sort_keys=True).encode()).hexdigest()
 
 
 def write_checkpoint(

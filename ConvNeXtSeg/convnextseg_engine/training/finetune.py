@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from ..errors import InputError
-from ..inference.device import choose_device
-from ..labels.case import Case
 from ..labels.case_set import CaseSet
 from ..labels.contract import LabelContract
 from ..models.folder import ModelFolder
 from ..models.store import ModelStore
 from ..models.weights import load_weights
-from ..networks.registry import build
+from ..networks.upkern import grow_kernel, grown_network
 from ..progress import Reporter
 from .candidate import case_fingerprints, write_candidate
-from .checkpoint import TrainingState
+from .fit import Task, check_task, chosen_cases, fit
 from .gate.verdict import Verdict
 from .judging import judge_candidate, refuse_seen_images
-from .loop import train
+from .ranks import joined
 from .recipe import Recipe
-from .run_folder import Run, in_use, new_run_folder, unfinished_run
-from .samples import PatchSource, TrainingCase, training_case
-from .synthetic_source import synthetic_source
-from .validate import validation_of
-
-_CHECKPOINT = "checkpoint.pt"
+from .run_folder import Run, in_use, resume_run, start_run
 
 
 @dataclass(frozen=True)
@@ -59,6 +52,7 @@ def finetune(
 
     ``validation`` cases choose the weights to keep, ``test`` cases judge; a case serves one purpose only. The run can
     be stopped (what it has becomes the candidate), cancelled, or killed; ``resume`` continues at its last checkpoint.
+    Under ``torchrun`` several processes call this with the same arguments; each gets the result.
 
     Args:
         model: The model to start from.
@@ -76,7 +70,45 @@ def finetune(
         InputError: If there is no training case, the labels differ, or there is nothing to resume.
         RunCancelled: If the user cancelled.
     """
-    reporter = reporter or Reporter()
+    with joined(device) as ranks:
+        heard = (reporter or Reporter()) if ranks.first else Reporter()
+        folder, run = ranks.from_first(
+            lambda: _begin(model, case_set, recipe.with_steps(steps), store, run_folder, resume, guard)
+        )
+        recipe = Recipe.from_dict(run.recipe).with_steps(steps)
+        with in_use(folder) if ranks.first else nullcontext():
+            if run.state == "stopped":
+                heard.stop_requested.set()
+            task = _task(model, recipe)
+            network = _network(model, task, recipe)
+            cases = chosen_cases(case_set)
+            state, weights = fit(task, network, cases, recipe, folder, ranks, heard.part(0.0, 0.85))
+
+            def finish() -> FinetuneResult:
+                marked = run.moved_to("stopped", folder) if state.step < recipe.steps else run
+                staged = folder / "candidate"
+                if staged.exists():
+                    candidate = ModelFolder.open(staged)  # written completely by this run before it was interrupted
+                else:
+                    candidate = write_candidate(
+                        staged, model, _next_version(store, model), task.network, weights, recipe, state,
+                        cases["train"] + cases["validation"],
+                    )  # fmt: skip
+                verdict = judge_candidate(
+                    candidate, store, case_set, guard=guard, device=device, reporter=heard.part(0.85, 1.0)
+                )
+                version = store.add_candidate(model.metadata.name, staged, verdict.to_dict())
+                marked.moved_to("done", folder, version)
+                return FinetuneResult(version, verdict, folder)
+
+            return ranks.from_first(finish)
+
+
+def _begin(
+    model: ModelFolder, case_set: CaseSet, recipe: Recipe, store: ModelStore, folder: Path | None, resume: bool,
+    guard: Path | None,
+) -> tuple[Path, Run]:  # fmt: skip
+    """Check everything that can be checked before hours of work, and record the run."""
     _check_labels(model.contract, case_set)
     if model.metadata.name not in store.names():
         store.install(model.path)  # a candidate needs its base beside it, to be judged against and to roll back to
@@ -88,128 +120,38 @@ def finetune(
             remedy="Choose a version that “models list” shows, or ask whoever made the folder for another name.",
             code="other-model",
         )
-    cases = {split: case_set.cases(split) for split in ("train", "validation")}
-    if not cases["train"]:
-        raise InputError(
-            "There is no case to learn from.",
-            reason=f"{case_set.folder.name} has no case in the split “train”.",
-            remedy="Export a corrected label into the case set first.",
-            code="no-training-cases",
-        )
+    cases = chosen_cases(case_set)
     used = cases["train"] + cases["validation"]
-    # Before the training rather than after it: hours of work must not end in a refusal.
     refuse_seen_images({*model.metadata.training_cases, *case_fingerprints(used)}, case_set, guard)
     if guard is not None:
         _check_labels(model.contract, CaseSet.open(guard))
-    where = choose_device(device).name
-    folder, run = _run(model, case_set, recipe.with_steps(steps), cases, run_folder, resume)
-    with in_use(folder):
-        recipe = Recipe.from_dict(run.recipe).with_steps(steps)
-        if run.state == "stopped":
-            reporter.stop_requested.set()
-        state, weights = _train(model, recipe, cases, folder, where, reporter)
-        if state.step < recipe.steps:
-            run = run.moved_to("stopped", folder)
-        staged = folder / "candidate"
-        if staged.exists():
-            candidate = ModelFolder.open(staged)  # written completely by this run before it was interrupted
-        else:
-            candidate = write_candidate(staged, model, _next_version(store, model), weights, recipe, state, used)
-        verdict = judge_candidate(
-            candidate, store, case_set, guard=guard, device=device, reporter=reporter.part(0.85, 1.0)
-        )
-        version = store.add_candidate(model.metadata.name, staged, verdict.to_dict())
-        run.moved_to("done", folder, version)
-        return FinetuneResult(version, verdict, folder)
-
-
-def _run(
-    model: ModelFolder,
-    case_set: CaseSet,
-    recipe: Recipe,
-    cases: dict[str, list[Case]],
-    folder: Path | None,
-    resume: bool,
-) -> tuple[Path, Run]:
+    check_task(_task(model, recipe), recipe)
     hashes = {split: [case.hash for case in items] for split, items in cases.items()}
-    if resume:
-        folder = folder or unfinished_run(model.spec, case_set.folder)
-        if folder is None:
-            raise InputError(
-                "There is no interrupted training to resume.",
-                reason=f"No unfinished run of {model.spec} on {case_set.folder.name} was found.",
-                remedy="Start a new training without resuming.",
-                code="nothing-to-resume",
-            )
-        run = Run.read(folder)
-        if run.case_hashes != hashes:
-            raise InputError(
-                "The interrupted training cannot be resumed.",
-                reason="The cases have changed since it began.",
-                remedy="Start a new training, so that all of it sees the same cases.",
-                code="cases-changed",
-            )
-        if run.recipe["name"] != recipe.name:
-            raise InputError(
-                f"The interrupted training was started with the recipe “{run.recipe['name']}”, not “{recipe.name}”.",
-                reason="A training goes on as it began.",
-                remedy="Resume it with its own recipe, or start a new training.",
-                code="other-recipe",
-            )
-        return folder, run
-    folder = folder or new_run_folder(model.metadata.name)
-    if (folder / "run.json").exists():
-        raise InputError(
-            f"{folder.name} holds a training run already.", reason="Nothing is overwritten.",
-            remedy="Resume it, or choose another folder.", code="exists",
-        )  # fmt: skip
-    run = Run(
-        model.spec, str(case_set.folder.absolute()), recipe.to_dict(), hashes,
-        started=datetime.now(UTC).isoformat(timespec="microseconds"),
-    )  # fmt: skip
-    run.write(folder)
-    return folder, run
+    wanted = Run(model.spec, str(case_set.folder.absolute()), recipe.to_dict(), hashes)
+    return (resume_run if resume else start_run)(wanted, folder)
 
 
-def _train(
-    model: ModelFolder, recipe: Recipe, cases: dict[str, list[Case]], folder: Path, device: str,
-    reporter: Reporter,
-) -> tuple[TrainingState, dict[str, torch.Tensor]]:  # fmt: skip
-    contract, spec = model.contract, model.input_spec
-    ready: dict[str, list[TrainingCase]] = {"train": [], "validation": []}
-    total = sum(len(items) for items in cases.values())
-    for split, items in cases.items():
-        for case in items:
-            done = len(ready["train"]) + len(ready["validation"])
-            reporter.progress("prepare", 0.05 * done / total, f"case {case.id}")
-            ready[split].append(training_case(case.study(), case.mask(), contract, spec))
+def _task(model: ModelFolder, recipe: Recipe) -> Task:
+    """Return what is to be learned: by the model's own network, or by the one that a recipe grows from it."""
+    metadata = model.metadata
+    larger = recipe.grow_kernel
+    network = metadata.network if larger is None else grown_network(metadata.network, larger)
+    return Task(network, model.contract, model.input_spec, recipe.patch or metadata.patch)
 
-    patch = recipe.patch or model.metadata.patch
+
+def _network(model: ModelFolder, task: Task, recipe: Recipe) -> nn.Module:
+    """Return the network with the model's weights, grown if need be; of an ensemble, those of the first member.
+
+    Deep supervision adds heads that a finished model does not keep.
+    """
+    weights = load_weights(model.weights_path)
+    if recipe.grow_kernel is not None:
+        with torch.device("meta"):
+            larger = task.build()
+        weights = grow_kernel(weights, larger)
     torch.manual_seed(recipe.seed)
-    network = _network(model, recipe)
-    part = reporter.part(0.05, 0.85)
-    state = train(
-        network,
-        PatchSource(ready["train"], recipe, patch, synthetic_source(recipe, contract, spec)),
-        recipe,
-        checkpoint=folder / _CHECKPOINT,
-        resume=(folder / _CHECKPOINT).is_file(),
-        validate=validation_of(ready["validation"], contract, patch, device, part),
-        device=device,
-        reporter=part,
-    )
-    kept = build(model.metadata.network, len(spec.channels), len(contract.regions)).state_dict()
-    return state, {key: value.cpu() for key, value in state.best_weights.items() if key in kept}
-
-
-def _network(model: ModelFolder, recipe: Recipe) -> nn.Module:
-    """Return the model's network; deep supervision adds heads that a finished model does not keep."""
-    network = build(
-        model.metadata.network, len(model.metadata.channels), len(model.contract.regions),
-        deep_supervision=recipe.deep_supervision,
-    )  # fmt: skip
-    own = network.state_dict()
-    network.load_state_dict(own | load_weights(model.weights_path))
+    network = task.build(recipe.deep_supervision)
+    network.load_state_dict(network.state_dict() | weights)
     return network
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,19 @@ from ..errors import InputError
 # Smallest and largest value of each number of a recipe; None is no limit.
 _LIMITS: dict[str, tuple[float, float | None]] = {
     "steps": (1, None), "batch_size": (1, None), "validate_every": (1, None), "checkpoint_every": (1, None),
+    "accumulate": (1, None), "patience": (0, None),
     "warmup_steps": (0, None), "synthetic_cases": (0, None), "seed": (0, 2**32 - 1),
     "learning_rate": (0, 1), "weight_decay": (0, 1), "epsilon": (0, 1), "gradient_clip": (0, None),
     "average_decay": (0, 1), "foreground_fraction": (0, 1), "synthetic_fraction": (0, 1),
     "flip": (0, 1), "rotate_degrees": (0, 180), "scale": (0, 0.9), "noise": (0, None), "contrast": (0, 0.9),
     "brightness": (0, None), "gamma": (0, 0.9), "blur_voxels": (0, None), "channel_dropout": (0, 1),
 }  # fmt: skip
+_MAY_CHANGE = (
+    "name", "description", "purpose", "steps", "warmup_steps", "validate_every", "checkpoint_every", "patience",
+)  # fmt: skip
+# What a recipe is for, and how its rate falls after the warm-up; see Recipe.
+FINETUNE, SCRATCH = PURPOSES = ("finetune", "scratch")
+POLY, EXPONENTIAL = DECAYS = ("poly", "exponential")
 
 
 @dataclass(frozen=True)
@@ -57,15 +64,16 @@ class Recipe:
         name: Its name.
         description: What it is for, and where its numbers come from.
         steps: Optimiser steps.
-        batch_size: Samples a step.
-        patch: Extent of a sample along D, H, W, in voxels of the network's grid; None takes the model's own patch.
+        batch_size: Samples at a time, on each of the processes that train together.
+        patch: Extent of a sample along D, H, W, in voxels of the network's grid; None takes the model's own patch. The
+            network says which extents it can take.
         learning_rate: Peak learning rate of AdamW.
         weight_decay: AdamW's weight decay.
         epsilon: AdamW's epsilon.
-        warmup_steps: Steps over which the rate rises linearly; afterwards it falls as ``(1 - t) ** 0.9``.
+        warmup_steps: Steps over which the rate rises linearly; afterwards it falls as ``decay`` says.
         gradient_clip: Largest gradient norm.
         average_decay: Decay of the running average of the weights, which is what is kept; 0 keeps the last weights.
-        deep_supervision: Train on coarser outputs too, weighted 1, 1/2, 1/4, …
+        deep_supervision: Train on coarser outputs too, weighted 1, 1/2, 1/4, …, where the network has them.
         foreground_fraction: Fraction of samples centred on a region rather than anywhere in the foreground.
         synthetic_fraction: Fraction of samples that come from synthetic studies.
         synthetic_cases: Number of different synthetic studies.
@@ -73,6 +81,14 @@ class Recipe:
         checkpoint_every: Steps between two checkpoints.
         seed: Seed of everything random.
         augmentation: See :class:`Augmentation`.
+        purpose: ``"finetune"`` (starts from a model) or ``"scratch"`` (from a fresh network); only decides which
+            recipes are offered where.
+        decay: ``"poly"``, as ``(1 - t) ** 0.9``, or ``"exponential"``, to a hundredth of the peak at the end.
+        accumulate: Batches whose gradients are averaged for one optimiser step.
+        patience: Validations without a better one after which the training ends early; 0 trains all steps.
+        freeze: Name of a part of the network to the first step in which it learns (null: it never does), for example
+            ``{"encoder.stem": null, "encoder.stages.3": 500}``.
+        grow_kernel: Begin with the model's kernels enlarged to this extent (UpKern); None leaves them.
     """
 
     name: str
@@ -94,6 +110,12 @@ class Recipe:
     checkpoint_every: int
     seed: int
     augmentation: Augmentation
+    purpose: str = FINETUNE
+    decay: str = POLY
+    accumulate: int = 1
+    patience: int = 0
+    freeze: dict[str, int | None] = field(default_factory=dict)
+    grow_kernel: int | None = None
 
     def __post_init__(self) -> None:
         for settings in (self, self.augmentation):
@@ -103,11 +125,15 @@ class Recipe:
                     raise _bad_recipe(self.name, problem)
         if self.synthetic_fraction > 0 and self.synthetic_cases < 1:
             raise _bad_recipe(self.name, "“synthetic_fraction” above 0 needs at least 1 for “synthetic_cases”")
-        if self.patch is not None and (len(self.patch) != 3 or any(n < 32 or n % 16 for n in self.patch)):
-            # At 16 voxels the bottleneck has a single one, and instance normalisation of one voxel is undefined.
-            raise _bad_recipe(
-                self.name, f"the patch {self.patch} must be three numbers, each at least 32 and divisible by 16"
-            )
+        if self.patch is not None and (len(self.patch) != 3 or min(self.patch) < 1):
+            raise _bad_recipe(self.name, f"the patch {self.patch} must be three numbers above 0")
+        for name, known in (("purpose", PURPOSES), ("decay", DECAYS)):
+            if getattr(self, name) not in known:
+                raise _bad_recipe(self.name, f"“{name}” must be one of {', '.join(known)}")
+        if not isinstance(self.freeze, dict) or not all(map(_is_freeze, self.freeze.items())):
+            raise _bad_recipe(self.name, "“freeze” must give for each part a whole number of steps above 0, or null")
+        if self.grow_kernel is not None and not _is_whole(self.grow_kernel):
+            raise _bad_recipe(self.name, "“grow_kernel” must be a whole number or null")
 
     def with_steps(self, steps: int | None) -> Recipe:
         """Return this recipe with another number of steps; the warm-up shrinks with it, at most to a tenth."""
@@ -119,13 +145,28 @@ class Recipe:
         """Return the JSON-ready content."""
         return asdict(self)
 
+    def decisive(self) -> dict[str, Any]:
+        """Return the entries that make one training differ from another; an entry at its default is left out.
+
+        A run may go on for longer than first planned, or be checked more often, without becoming another run.
+        """
+        usual = {entry.name: _default(entry) for entry in fields(self) if _has_default(entry)}
+        return {
+            key: value
+            for key, value in self.to_dict().items()
+            if key not in _MAY_CHANGE and (key not in usual or value != usual[key])
+        }
+
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Recipe:
-        """Return the recipe that ``data`` describes; raises :class:`InputError` for a missing or unknown entry."""
+        """Return the recipe that ``data`` describes; raises :class:`InputError` for a missing or unknown entry.
+
+        Entries that this class has a default for may be missing: recipes and runs of earlier versions lack them.
+        """
         name = str(data.get("name", "?"))
-        known = {field.name for field in fields(cls)}
-        if set(data) != known:
-            missing, unknown = sorted(known - set(data)), sorted(set(data) - known)
+        missing = sorted({entry.name for entry in fields(cls) if not _has_default(entry)} - set(data))
+        unknown = sorted(set(data) - {entry.name for entry in fields(cls)})
+        if missing or unknown:
             raise _bad_recipe(name, f"missing entries: {missing or 'none'}; unknown entries: {unknown or 'none'}")
         try:
             augmentation = Augmentation(**data["augmentation"])
@@ -133,6 +174,23 @@ class Recipe:
             return cls(**{**data, "augmentation": augmentation, "patch": patch})
         except (TypeError, ValueError) as error:
             raise _bad_recipe(name, str(error)) from error
+
+
+def _has_default(entry: Field) -> bool:
+    return entry.default is not MISSING or entry.default_factory is not MISSING
+
+
+def _default(entry: Field) -> Any:
+    return entry.default if entry.default_factory is MISSING else entry.default_factory()
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _is_freeze(entry: tuple[Any, Any]) -> bool:
+    name, until = entry
+    return isinstance(name, str) and bool(name) and (until is None or _is_whole(until))
 
 
 def _problem(name: str, kind: str, value: Any) -> str:
@@ -162,9 +220,10 @@ def _shipped() -> Any:
     return resources.files("convnextseg_engine.data") / "recipes"
 
 
-def recipe_names() -> list[str]:
-    """Return the names of the shipped recipes."""
-    return sorted(entry.name.removesuffix(".json") for entry in _shipped().iterdir() if entry.name.endswith(".json"))
+def recipe_names(purpose: str | None = None) -> list[str]:
+    """Return the names of the shipped recipes, or of those for one purpose."""
+    names = sorted(entry.name.removesuffix(".json") for entry in _shipped().iterdir() if entry.name.endswith(".json"))
+    return [name for name in names if purpose in (None, read_recipe(name).purpose)]
 
 
 def read_recipe(name_or_path: str | Path) -> Recipe:

@@ -1,4 +1,4 @@
-"""The folder of one fine-tuning run: what was asked, how far it came, and its checkpoints.
+"""The folder of one training run: what was asked, how far it came, and its checkpoints.
 
 ``run.json`` is written before the first step, so that a run that was killed can be found and resumed.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,13 +27,14 @@ class Run:
     """What a run was asked to do.
 
     Attributes:
-        model: Name and version of the model it starts from.
+        model: Name and version of the model it starts from, or that it makes from scratch.
         cases: Absolute path of the case set.
         recipe: The recipe, steps included.
         case_hashes: Content hashes of the cases, by split, when the run began.
         state: ``"training"``, ``"stopped"`` (by the user, keeping what there is) or ``"done"``.
         version: The candidate's version once there is one.
         started: UTC time in ISO 8601.
+        new_model: What a training from scratch is to make (see ``training/from_scratch.py``); empty in fine-tuning.
     """
 
     model: str
@@ -43,6 +44,7 @@ class Run:
     state: str = "training"
     version: str = ""
     started: str = ""
+    new_model: dict[str, Any] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
         """Write ``run.json``."""
@@ -94,14 +96,75 @@ def new_run_folder(model_name: str) -> Path:
     return runs_folder() / f"{model_name}-{stamp}"
 
 
-def unfinished_run(model: str, cases: Path) -> Path | None:
-    """Return the newest run of ``model`` (name@version) on the case set ``cases`` that has not ended, or None."""
+def unfinished_run(model: str, cases: Path, *, from_scratch: bool = False) -> Path | None:
+    """Return the newest run of ``model`` (name@version) on the case set ``cases`` that has not ended, or None.
+
+    Args:
+        model: The model that is fine-tuned, or made.
+        cases: Folder of the case set.
+        from_scratch: Look for trainings that make the model rather than for ones that start from it.
+    """
     found = []
     for folder in runs_folder().glob("*/") if runs_folder().is_dir() else ():
         try:
             run = Run.read(folder)
         except InputError:
             continue
-        if run.state in OPEN_STATES and run.model == model and run.cases == str(Path(cases).absolute()):
+        wanted = run.model == model and run.cases == str(Path(cases).absolute()) and bool(run.new_model) == from_scratch
+        if run.state in OPEN_STATES and wanted:
             found.append((run.started, folder))
     return max(found)[1] if found else None
+
+
+def start_run(wanted: Run, folder: Path | None) -> tuple[Path, Run]:
+    """Record a new run in ``folder``, or in a new folder of the user's, and return both.
+
+    Raises:
+        InputError: If the folder holds a run already.
+    """
+    folder = folder or new_run_folder(wanted.model.partition("@")[0])
+    if (folder / _RECORD).exists():
+        raise InputError(
+            f"{folder.name} holds a training run already.", reason="Nothing is overwritten.",
+            remedy="Resume it, or choose another folder.", code="exists",
+        )  # fmt: skip
+    run = replace(wanted, started=datetime.now(UTC).isoformat(timespec="microseconds"))
+    run.write(folder)
+    return folder, run
+
+
+def resume_run(wanted: Run, folder: Path | None) -> tuple[Path, Run]:
+    """Return the folder and the record of an interrupted run.
+
+    Args:
+        wanted: What is asked for now; model, cases and the recipe's name must be those of the run.
+        folder: The run's folder; the newest unfinished run of this model on these cases by default.
+
+    Raises:
+        InputError: If there is none, or it was another training.
+    """
+    folder = folder or unfinished_run(wanted.model, Path(wanted.cases), from_scratch=bool(wanted.new_model))
+    if folder is None:
+        raise InputError(
+            "There is no interrupted training to resume.",
+            reason=f"No unfinished run of {wanted.model} on {Path(wanted.cases).name} was found.",
+            remedy="Start a new training without resuming.",
+            code="nothing-to-resume",
+        )
+    run = Run.read(folder)
+    if run.case_hashes != wanted.case_hashes:
+        raise InputError(
+            "The interrupted training cannot be resumed.",
+            reason="The cases have changed since it began.",
+            remedy="Start a new training, so that all of it sees the same cases.",
+            code="cases-changed",
+        )
+    if run.recipe["name"] != wanted.recipe["name"]:
+        raise InputError(
+            f"The interrupted training was started with the recipe “{run.recipe['name']}”, "
+            f"not “{wanted.recipe['name']}”.",
+            reason="A training goes on as it began.",
+            remedy="Resume it with its own recipe, or start a new training.",
+            code="other-recipe",
+        )
+    return folder, run

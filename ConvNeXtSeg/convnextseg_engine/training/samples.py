@@ -5,8 +5,9 @@ Every sample depends only on the seed and the step, so a run that is resumed see
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -21,6 +22,7 @@ from ..images.study import Study
 from ..labels.contract import LabelContract
 from ..labels.regions import regions_of
 from .augment import Augmenter
+from .ranks import Ranks
 from .recipe import Recipe
 
 # A sample is cut this much larger than the patch, so that rotating and scaling bring in tissue rather than zeros.
@@ -83,6 +85,8 @@ class PatchSource:
         recipe: The recipe.
         patch: Extent of a patch along D, H, W, in voxels.
         synthetic: Returns the prepared synthetic case of a number ``0 … synthetic_cases - 1``.
+        ranks: The processes that train together; each draws its own samples. Two processes see in a step what one sees
+            that accumulates two batches.
     """
 
     def __init__(
@@ -91,32 +95,44 @@ class PatchSource:
         recipe: Recipe,
         patch: tuple[int, int, int],
         synthetic: Callable[[int], TrainingCase] | None = None,
+        ranks: Ranks | None = None,
     ):
         self._cases = list(cases)
         self._recipe = recipe
         self._patch = patch
+        self._ranks = ranks or Ranks()
         self._synthetic = lru_cache(maxsize=None)(synthetic) if synthetic and recipe.synthetic_fraction > 0 else None
         self._augmenter = Augmenter(recipe.augmentation, patch)
-        self._cut = tuple(int(np.ceil(n * _CUT_FACTOR)) for n in patch)
+        self._cut = tuple(int(np.ceil(n * _CUT_FACTOR)) if n > 1 else 1 for n in patch)
 
-    def batch(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return images ``(N, C, D, H, W)`` and regions ``(N, R, D, H, W)``, float32, of one step."""
-        samples = [self._sample(step, index) for index in range(self._recipe.batch_size)]
+    def batch(self, step: int, part: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return images ``(N, C, D, H, W)`` and regions ``(N, R, D, H, W)``, float32.
+
+        Args:
+            step: The step, from 0.
+            part: Which of the batches that are accumulated in this step.
+        """
+        size = self._recipe.batch_size
+        before = (part * self._ranks.world + self._ranks.rank) * size
+        samples = [self._sample(step, before + index) for index in range(size)]
         images, regions = zip(*samples, strict=True)
         return torch.stack(images), torch.stack(regions)
 
     def prefetched(self, first_step: int, last_step: int) -> Iterator[tuple[int, tuple[torch.Tensor, torch.Tensor]]]:
-        """Yield ``(step, batch)`` for ``first_step … last_step``; the next batch is made meanwhile in a thread."""
-        if first_step > last_step:
-            return
+        """Yield ``(step, batch)`` for ``first_step … last_step``, as many for each step as the recipe accumulates.
+
+        The next batch is made meanwhile in a thread.
+        """
+        waiting: tuple[int, Future] | None = None
         # A thread, not a process: inside Slicer sys.executable is a launcher and multiprocessing hangs.
         with ThreadPoolExecutor(max_workers=1) as pool:
-            coming = pool.submit(self.batch, first_step)
-            for step in range(first_step, last_step + 1):
-                batch = coming.result()
-                if step < last_step:
-                    coming = pool.submit(self.batch, step + 1)
-                yield step, batch
+            for step, part in itertools.product(range(first_step, last_step + 1), range(self._recipe.accumulate)):
+                following = step, pool.submit(self.batch, step, part)
+                if waiting:
+                    yield waiting[0], waiting[1].result()
+                waiting = following
+            if waiting:
+                yield waiting[0], waiting[1].result()
 
     def _sample(self, step: int, index: int) -> tuple[torch.Tensor, torch.Tensor]:
         rng = np.random.default_rng([self._recipe.seed, step, index])

@@ -9,7 +9,9 @@ import torch
 from monai.inferers import sliding_window_inference
 from torch import nn
 
+from ..inference.outputs import probabilities_of
 from ..labels.contract import LabelContract
+from ..labels.regions import labels_from_regions, regions_of
 from ..progress import Reporter
 from .samples import TrainingCase
 
@@ -39,8 +41,9 @@ def validation_of(
             for case in cases:
                 image = torch.from_numpy(case.image)[None].to(device)
                 logits = sliding_window_inference(image, patch, 1, window, overlap=0.25, mode="gaussian")
+                mask = labels_from_regions(probabilities_of(logits[0].cpu().numpy(), contract), contract)
                 for region, predicted, truth in zip(
-                    contract.regions, logits[0].cpu().numpy() > 0, case.regions, strict=True
+                    contract.regions, regions_of(mask, contract), case.regions, strict=True
                 ):
                     scores[region.name].append(dice(predicted, truth))
         return {name: float(np.mean(values)) for name, values in scores.items()}

@@ -12,7 +12,8 @@ from torch import nn
 from convnextseg_engine.errors import ConvNeXtSegError, InputError, RunCancelled
 from convnextseg_engine.networks.registry import build
 from convnextseg_engine.progress import Reporter
-from convnextseg_engine.training.loop import region_loss, train
+from convnextseg_engine.training.loop import train
+from convnextseg_engine.training.losses import region_loss
 from convnextseg_engine.training.recipe import Recipe
 
 NETWORK = {"name": "mednext", "size": "S", "kernel": 3, "width": 2, "dim": 3}
@@ -123,3 +124,44 @@ def test_the_loss_prefers_the_truth_and_weighs_resolutions() -> None:
     full_wrong = region_loss([wrong, 20 * (coarse_truth - 0.5)], truth)
     coarse_wrong = region_loss([right, -20 * (coarse_truth - 0.5)], truth)
     assert full_wrong > 1.5 * coarse_wrong
+
+
+class Pieces(Blob):
+    """The batches of :class:`Blob` in twice as many pieces, as a recipe that accumulates two asks for them."""
+
+    def prefetched(self, first: int, last: int):
+        for step, (image, regions) in super().prefetched(2 * first, 2 * last + 1):
+            yield step // 2, (image, regions)
+
+
+class Whole(Pieces):
+    """The same, each two pieces as one batch."""
+
+    def prefetched(self, first: int, last: int):
+        pieces = super().prefetched(first, last)
+        for (step, one), (_, other) in zip(pieces, pieces, strict=True):
+            yield step, tuple(torch.cat(pair) for pair in zip(one, other, strict=True))
+
+
+def test_accumulated_batches_learn_as_one_of_their_mean_loss(tmp_path: Path, recipe: Recipe) -> None:
+    def per_sample(logits: torch.Tensor, regions: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.binary_cross_entropy_with_logits(logits, regions)
+
+    short = replace(recipe, steps=2, learning_rate=0.01, epsilon=1e-3)
+    pieces, whole = network(), network()
+    losses: dict[str, list] = {"pieces": [], "whole": []}
+    for name, net, source, accumulate in (("pieces", pieces, Pieces(), 2), ("whole", whole, Whole(), 1)):
+        train(
+            net, source, replace(short, accumulate=accumulate), checkpoint=tmp_path / f"{name}.pt", loss=per_sample,
+            reporter=Reporter(on_metrics=lambda m, name=name: losses[name].append(m["loss"])),
+        )  # fmt: skip
+    assert losses["pieces"] == pytest.approx(losses["whole"], rel=1e-5)
+    torch.testing.assert_close(weights(pieces), weights(whole), atol=1e-5, rtol=1e-4)
+
+
+def test_it_ends_early_when_nothing_better_comes(tmp_path: Path, recipe: Recipe) -> None:
+    scores = iter([0.5, 0.4, 0.6, 0.6, 0.1, 0.9])
+    patient = replace(recipe, steps=6, validate_every=1, patience=2)
+    state = train(network(), Blob(), patient, checkpoint=tmp_path / "c.pt", validate=lambda _: {"region": next(scores)})
+    assert [entry["step"] for entry in state.history] == [1, 2, 3, 4, 5]
+    assert state.best_score == 0.6

@@ -13,6 +13,7 @@ from convnextseg_engine.images.study import Study
 from convnextseg_engine.labels.contract import LabelContract
 from convnextseg_engine.synthetic.brain import synthetic_case
 from convnextseg_engine.training.augment import Augmenter
+from convnextseg_engine.training.ranks import Ranks
 from convnextseg_engine.training.recipe import Augmentation, Recipe, read_recipe
 from convnextseg_engine.training.samples import PatchSource, TrainingCase, training_case
 
@@ -104,3 +105,44 @@ def test_synthetic_cases_are_mixed_in_and_made_once(case: TrainingCase) -> None:
 
 def _recipe(**changes) -> Recipe:
     return replace(read_recipe("adapt"), augmentation=NOTHING, **({"synthetic_fraction": 0.0} | changes))
+
+
+def test_a_slice_moves_and_blurs_within_itself_only(case: TrainingCase) -> None:
+    strong = replace(
+        NOTHING, rotate_degrees=40.0, scale=0.3, flip=0.5, noise=0.0, blur_voxels=1.0, contrast=0.0, brightness=0.0
+    )
+    for axis in range(3):
+        patch = tuple(1 if a == axis else 32 for a in range(3))
+        cut = tuple(1 if a == axis else 40 for a in range(3))
+        image = np.ones((1, *cut), dtype=np.float32)
+        regions = np.ones((1, *cut), dtype=bool)
+        for seed in range(5):
+            moved, truth = Augmenter(strong, patch)(image, regions, np.random.default_rng(seed))
+            assert moved.shape[1:] == truth.shape[1:] == patch
+            # The middle of a constant slice stays as it is; a turn or a blur across it would bring in the zeros beside.
+            middle = tuple(0 if a == axis else slice(10, 22) for a in range(3))
+            assert torch.allclose(moved[0][middle], torch.ones(12, 12), atol=1e-3)
+            assert torch.all(truth[0][middle] == 1)
+
+
+def test_slices_of_a_case_are_drawn_along_the_thin_axis(case: TrainingCase) -> None:
+    patch = (1, 32, 32)
+    source = PatchSource([case], _recipe(batch_size=2), patch)
+    images, regions = source.batch(0)
+    assert images.shape == (2, 4, *patch)
+    assert regions.shape == (2, 3, *patch)
+    plain = PatchSource([case], replace(_recipe(), augmentation=NOTHING), patch)
+    drawn = plain.batch(3)[0][0]
+    planes = [np.abs(case.image[:, k]).sum() for k in range(case.image.shape[1])]
+    assert float(drawn.abs().sum()) <= max(planes) * 1.001
+    assert float(drawn.abs().sum()) > 0
+
+
+def test_processes_draw_what_one_accumulates(case: TrainingCase) -> None:
+    alone = PatchSource([case], _recipe(batch_size=1, accumulate=2), PATCH)
+    pair = [PatchSource([case], _recipe(batch_size=1), PATCH, ranks=Ranks(rank, 2)) for rank in range(2)]
+    for part, source in enumerate(pair):
+        torch.testing.assert_close(alone.batch(4, part), source.batch(4), rtol=0, atol=0)
+    assert not torch.equal(alone.batch(4, 0)[0], alone.batch(4, 1)[0])
+    steps = [step for step, _ in alone.prefetched(1, 2)]
+    assert steps == [1, 1, 2, 2]
