@@ -38,10 +38,11 @@ class MemoryCoefficients:
 
 
 def memory_of(network: dict[str, Any], backend: str = "torch") -> MemoryCoefficients:
-    """Return the coefficients of a network in fp32 on a CPU.
+    """Return the coefficients of a network in fp32 on a CPU, with four channels in and four outputs.
 
     A network that differs from a measured one only in its width is scaled: activations grow with the width, weights
-    with its square. A graphics processor's caching allocator keeps about the same, so the figures serve there too.
+    with its square. For any other change the costliest measured network of the family stands in, and where there is
+    none a cautious guess; both say so.
 
     Args:
         network: As :func:`~convnextseg_engine.networks.registry.build` takes it.
@@ -49,22 +50,36 @@ def memory_of(network: dict[str, Any], backend: str = "torch") -> MemoryCoeffici
     """
     if backend not in _BACKENDS:
         raise ValueError(f"no backend is called {backend!r}")
-    width = network.get("width", _USUAL_WIDTH)
-    if not isinstance(width, int):
-        width = _USUAL_WIDTH
-    for row in _measured():
-        same = all(row["network"].get(key) == value for key, value in network.items() if key != "width")
-        if same and row["network"]["name"] == network.get("name") and backend in row["memory"]:
-            scale = width / row["network"].get("width", width)
-            figures = row["memory"][backend]
-            # A wider network's activations grow with its width; a narrower one's do not fall all the way, because
-            # the window itself and the logits stay.
-            return MemoryCoefficients(int(figures["fixed_bytes"] * max(scale, scale**2)), figures["per_voxel"] * scale)
-    scale = max(1.0, width / _USUAL_WIDTH)
-    return MemoryCoefficients(int(_UNMEASURED_FIXED * scale**2), _UNMEASURED_PER_VOXEL * scale, measured=False)
+    rows = [row for row in _measured() if row["network"]["name"] == network.get("name") and backend in row]
+    rows = [row for row in rows if row["network"].get("dim") == network.get("dim")]
+    for row in rows:
+        if _but_width(row["network"]) == _but_width(network):
+            return _scaled(row, backend, network, measured=True)
+    if rows:
+        costliest = max(rows, key=lambda row: row[backend]["peak_bytes"])
+        return _scaled(costliest, backend, network, measured=False)
+    width = max(1.0, _width(network) / _USUAL_WIDTH)
+    return MemoryCoefficients(int(_UNMEASURED_FIXED * width**2), _UNMEASURED_PER_VOXEL * width, measured=False)
+
+
+def _but_width(network: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in network.items() if key != "width"}
+
+
+def _width(network: dict[str, Any]) -> float:
+    width = network.get("width")
+    return width if isinstance(width, int) and width > 0 else _USUAL_WIDTH
+
+
+def _scaled(row: dict[str, Any], backend: str, network: dict[str, Any], *, measured: bool) -> MemoryCoefficients:
+    figures = row[backend]
+    scale = _width(network) / _width(row["network"]) if "width" in network else 1.0
+    # What a narrower network spares is not certain to be the weights, so its fixed part falls more slowly.
+    fixed = figures["fixed_bytes"] * max(scale, scale**2)
+    return MemoryCoefficients(int(fixed), figures["per_voxel"] * scale, measured)
 
 
 @cache
 def _measured() -> tuple[dict[str, Any], ...]:
-    file = resources.files("convnextseg_engine.data") / "networks" / "memory.json"
-    return tuple(json.loads(file.read_text(encoding="utf-8"))["networks"])
+    file = resources.files("convnextseg_engine.data") / "networks" / "measured.json"
+    return tuple(json.loads(file.read_text(encoding="utf-8"))["rows"])
