@@ -22,6 +22,7 @@ from .catalogue import (
     convnext_unet,
     convunext,
     mednext,
+    monai,
     nnunet,
     resunet,
     segresnet,
@@ -33,7 +34,8 @@ from .family import Family, Variant
 from .memory import MemoryCoefficients, memory_of
 
 # In the order in which they are listed.
-_CATALOGUE = (mednext, convunext, convnext_unet, unet3d, unet, attention_unet, unetplusplus, resunet, segresnet, nnunet)
+_CATALOGUE = (mednext, convunext, convnext_unet, unet3d, unet, attention_unet, unetplusplus, resunet, segresnet)
+_CATALOGUE += (nnunet, monai)  # without names to train by
 NETWORKS: dict[str, Family] = {entry.FAMILY.name: entry.FAMILY for entry in _CATALOGUE}
 
 # How a network is trained, not what it is: a family that has no such thing is built without it.
