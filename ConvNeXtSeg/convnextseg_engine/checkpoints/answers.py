@@ -26,7 +26,8 @@ class ImportAnswers:
         network: A name of the registry, such as ``"mednext-s-k3"``, for weights that do not say theirs.
         spacing: Millimetres along L, P, S.
         patch: Voxels of the input window, as ``(D, H, W)``.
-        intensity: Name of an intensity scheme.
+        axes: Towards what the axes of the network's arrays point, three letters such as ``"SPL"`` or ``"RAS"``.
+        intensity: An intensity scheme: see ``intensity_answer.py``.
         folds: Which of several folds, as ``"0"`` or ``"all"``; None takes all that are there.
         configuration: Which of several configurations of a source, such as ``"3d_fullres"``.
         arithmetic: How windows are added up: see ``models/inference_settings.py``.
@@ -41,6 +42,7 @@ class ImportAnswers:
     network: str | None = None
     spacing: tuple[float, float, float] | None = None
     patch: tuple[int, int, int] | None = None
+    axes: str | None = None
     intensity: str | None = None
     folds: tuple[str, ...] | None = None
     configuration: str | None = None

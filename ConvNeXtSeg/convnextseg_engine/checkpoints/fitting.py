@@ -1,0 +1,153 @@
+"""Which network some weights belong to, read from their names and shapes.
+
+A class name in a file says little (any width has the same one), so nothing is read from names of classes. Which
+extent of which weight is the number of channels, the width or the kernel is found by building the network twice without
+memory, once with another value, and looking at what changed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from ..errors import InputError
+from ..networks.family import Family
+from ..networks.registry import NETWORKS, build
+
+Shapes = dict[str, tuple[int, ...]]
+
+# Numbers to build with that no architecture has of its own accord at the same places.
+_INPUTS, _OUTPUTS = 2, 3
+# What the listed sizes do not say: response normalisation, and MONAI's shape of MedNeXt.
+_OPTIONS = ({}, {"grn": True}, {"shape": "monai"}, {"grn": True, "shape": "monai"})
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A network that some weights belong to.
+
+    Attributes:
+        network: What ``networks.registry.build`` takes.
+        inputs: Number of image channels.
+        outputs: Number of outputs.
+        output_axes: Name of a weight to the axis along which it has one entry an output (the last layer's weights).
+    """
+
+    network: dict[str, Any]
+    inputs: int
+    outputs: int
+    output_axes: dict[str, int]
+
+
+def fits(found: Shapes) -> list[Fit]:
+    """Return all networks of the registry that weights of these names and shapes belong to.
+
+    Args:
+        found: Name to shape, without heads of deep supervision.
+    """
+    dim = 3 if any(len(shape) == 5 for shape in found.values()) else 2
+    fitting = [fit for family in NETWORKS.values() for fit in _fits_of_family(family, dim, found)]
+    # The published shape is the simpler description where both are the same network, as for MedNeXt-S; so is the size
+    # whose width was not changed, where two sizes differ in nothing else.
+    plain = [fit for fit in fitting if "shape" not in fit.network] or fitting
+    listed = [fit for fit in plain if _is_listed(fit.network)]
+    return listed if len({_without_size(fit.network) for fit in plain}) == 1 and listed else plain
+
+
+def _fits_of_family(family: Family, dim: int, found: Shapes) -> list[Fit]:
+    fitting: list[Fit] = []
+    akin = False
+    for variant in family.variants:
+        if dim not in variant.dims:
+            continue
+        described = {"name": family.name} | variant.arguments | ({"dim": dim} if family.takes("dim") else {})
+        base = _shapes(described, _INPUTS, _OUTPUTS)
+        akin = akin or (base is not None and bool(set(base) & set(found)))
+        if not akin:
+            break  # the sizes of a family name their first layers alike
+        options = [option for option in _OPTIONS if all(family.takes(argument) for argument in option)]
+        fitting += [fit for option in options if (fit := fit_of(described | option, found)) is not None]
+    return fitting
+
+
+def _is_listed(network: dict[str, Any]) -> bool:
+    variants = NETWORKS[network["name"]].variants
+    return any(all(network[k] == v for k, v in variant.arguments.items() if k != "kernel") for variant in variants)
+
+
+def _without_size(network: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
+    return tuple(sorted((key, value) for key, value in network.items() if key != "size"))
+
+
+def fit_of(network: dict[str, Any], found: Shapes) -> Fit | None:
+    """Return a network with width, kernel, inputs and outputs as the weights have them, or None if it cannot be theirs.
+
+    Args:
+        network: What ``networks.registry.build`` takes; its width and kernel are replaced.
+        found: Name to shape.
+    """
+    base = _shapes(network, _INPUTS, _OUTPUTS)
+    if base is None or set(base) != set(found) or any(len(base[key]) != len(found[key]) for key in base):
+        return None
+    described = dict(network)
+    for argument in ("kernel", "width"):
+        if argument in network:
+            value = network[argument]
+            other = value + 2 if argument == "kernel" else 2 * value
+            changed = _shapes(network | {argument: other}, _INPUTS, _OUTPUTS)
+            described[argument] = _value(base, changed, found, value, other) or value
+    inputs = _value(base, _shapes(network, _INPUTS + 1, _OUTPUTS), found, _INPUTS, _INPUTS + 1)
+    more_outputs = _shapes(network, _INPUTS, _OUTPUTS + 1)
+    outputs = _value(base, more_outputs, found, _OUTPUTS, _OUTPUTS + 1)
+    if not inputs or not outputs or _shapes(described, inputs, outputs) != found:
+        return None
+    return Fit(described, inputs, outputs, dict(_differing(base, more_outputs)))
+
+
+def output_axes(network: dict[str, Any], inputs: int, outputs: int) -> dict[str, int]:
+    """Return name of a weight to the axis along which it has one entry an output, for the weights that have one."""
+    base = _shapes(network, inputs, outputs) or {}
+    return dict(_differing(base, _shapes(network, inputs, outputs + 1)))
+
+
+def reordered(tensors: dict[str, torch.Tensor], axes: dict[str, int], order: list[int]) -> dict[str, torch.Tensor]:
+    """Return weights of a network whose output number ``i`` is the one that was number ``order[i]`` before.
+
+    Args:
+        tensors: Name to weight.
+        axes: :attr:`Fit.output_axes`.
+        order: A permutation.
+    """
+    index = torch.tensor(order)
+    return {key: tensor.index_select(axes[key], index) if key in axes else tensor for key, tensor in tensors.items()}
+
+
+def _shapes(network: dict[str, Any], inputs: int, outputs: int) -> Shapes | None:
+    try:
+        with torch.device("meta"):
+            built = build(network, inputs, outputs)
+    except InputError:
+        return None
+    return {key: tuple(tensor.shape) for key, tensor in built.state_dict().items()}
+
+
+def _differing(base: Shapes, changed: Shapes | None) -> list[tuple[str, int]]:
+    return [
+        (key, axis)
+        for key, shape in base.items()
+        for axis, extent in enumerate(shape)
+        if changed is not None and changed.get(key, shape)[axis] != extent
+    ]
+
+
+def _value(base: Shapes, changed: Shapes | None, found: Shapes, value: int, other: int) -> int | None:
+    """Return the argument that was ``value`` for ``base`` and ``other`` for ``changed``, as ``found`` has it."""
+    for key, axis in _differing(base, changed):
+        slope, rest = divmod(changed[key][axis] - base[key][axis], other - value)
+        if rest == 0 and slope > 0:
+            result, rest = divmod(found[key][axis] - (base[key][axis] - slope * value), slope)
+            if rest == 0 and result > 0:
+                return result
+    return None
