@@ -9,20 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from ..inference.backend_names import BACKENDS, checked_backend_name
 from ..inference.device import checked_device_name
-from .destinations import check_distinct, checked_destination, writing
+from .destinations import check_distinct, checked_destination
+from .inference_options import add_inference_options, chosen_options
 from .named_files import check_channel_names, chosen_reference
 from .output import Output, table
+from .segment_results import KINDS, SEG_NRRD, check_kind, needs_probabilities, write_results
 from .study_images import add_options, given_files, study_files
 
 if TYPE_CHECKING:
-    from ..images.grid import Grid
     from ..images.study import Study
-    from ..inference.segment import Segmentation
 
-_TOLERANCE_MM = 1e-4
 _VOLUMES = (".nii.gz", ".nii", ".nrrd")
 _ENDINGS = {
-    "--output": (".seg.nrrd", *_VOLUMES),
+    "--output": (SEG_NRRD, *_VOLUMES),
     "--probabilities": _VOLUMES,
     "--preview": (".png",),
     "--report": (".json",),
@@ -47,6 +46,11 @@ def add_parser(subparsers: Any, common: argparse.ArgumentParser) -> None:
         "--output", required=True, metavar="F",
         help=".seg.nrrd (segments with names, colours and terminology), or .nii.gz, .nii, .nrrd (integers)",
     )  # fmt: skip
+    parser.add_argument(
+        "--output-kind", choices=KINDS, default="labels",
+        help="what --output holds: labels (default), regions (one value 0 or 1 for each region) or probabilities; the "
+        "last two need .nii.gz, .nii or .nrrd",
+    )  # fmt: skip
     parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda, cuda:N or mps (default: auto)")
     parser.add_argument("--backend", default="auto", metavar="B", help=f"{', '.join(BACKENDS)} (default: auto)")
     parser.add_argument(
@@ -59,12 +63,15 @@ def add_parser(subparsers: Any, common: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--report", metavar="F.json", help="also write what ran, how long it took and the volumes")
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    add_inference_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace, output: Output) -> None:
     """Segment, write, tell."""
     destinations = _destinations(arguments)
+    check_kind(arguments.output_kind, destinations)
+    options = chosen_options(arguments, keep_probabilities=needs_probabilities(arguments.output_kind, destinations))
     files, left_out = given_files(arguments)
     if arguments.study is None:
         reference = chosen_reference(arguments.reference, files)
@@ -72,9 +79,11 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
     checked_device_name(arguments.device)
     checked_backend_name(arguments.backend, arguments.device)
 
+    from ..inference.options import settings_for
     from ..models.store import ModelStore
 
     model = ModelStore().open(arguments.model)
+    settings_for(options, model.metadata)  # a wish that cannot be had is refused before any work
     check_channel_names((*files, *left_out), model.metadata.channels, f"the model {model.spec}")
     recognised: dict[str, str] = {}
     if arguments.study is not None:
@@ -95,9 +104,9 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
 
     loaded = load(model, arguments.device, arguments.backend)
     seconds["load"] = time.perf_counter() - started
-    result = segment(study, loaded, reporter.part(0.05, 0.97), keep_probabilities="--probabilities" in destinations)
+    result = segment(study, loaded, reporter.part(0.05, 0.97), options=options)
     reporter.progress("write", 0.97, "results")
-    report = _write(result, study, destinations, seconds, arguments.overwrite)
+    report = write_results(result, study, destinations, arguments.output_kind, seconds, arguments.overwrite)
     reporter.progress("write", 1.0, "done")
     chosen = [{"channel": name, "path": str(files[name]), "reason": reason} for name, reason in recognised.items()]
     lines = [*(f"{c['channel']}: {c['path']} – {c['reason']}" for c in chosen), *_lines(report, destinations)]
@@ -118,53 +127,6 @@ def _read(files: dict[str, Path], reference: str) -> Study:
     from ..images.study import Study
 
     return Study({name: read_image(path) for name, path in files.items()}, reference)
-
-
-def _write(
-    result: Segmentation, study: Study, destinations: dict[str, Path], seconds: dict[str, float], overwrite: bool
-) -> dict[str, Any]:
-    import SimpleITK as sitk
-
-    from ..durable import write_json
-    from ..images.files import write_image
-    from ..inference.preview import write_preview
-    from ..inference.report import report
-    from ..labels.seg_nrrd import write_seg_nrrd
-
-    started = time.perf_counter()
-    for option, path in destinations.items():
-        with writing(option, path, overwrite=overwrite):
-            if option == "--output" and path.name.endswith(".seg.nrrd"):
-                write_seg_nrrd(path, result.mask, result.grid, result.contract)
-            elif option == "--output":
-                write_image(result.grid.image(result.mask), path)
-            elif option == "--probabilities":
-                names = "; ".join(region.name for region in result.contract.regions)
-                regions = [result.grid.image(array) for array in result.probabilities]
-                write_image(sitk.Compose(regions), path, {"regions": names})
-            elif option == "--preview":
-                write_preview(path, study.channels[study.reference], result)
-    seconds["write"] = time.perf_counter() - started
-    told = report(result, seconds)
-    told["warnings"] += _moved(destinations["--output"], result.grid)
-    if "--report" in destinations:
-        path = destinations["--report"]
-        with writing("--report", path, overwrite=overwrite):
-            write_json(path, told)
-    return told
-
-
-def _moved(path: Path, grid: Grid) -> list[str]:
-    """Say if the file does not hold the image's place to 1e-4 mm, as NIfTI, which wants axes at right angles."""
-    from ..images.files import grid_of_file
-
-    error_mm = float(abs(grid_of_file(path).corners() - grid.corners()).max())
-    if error_mm <= _TOLERANCE_MM:
-        return []
-    return [
-        f"The format of {path.name} cannot hold this image's axes exactly: voxels lie up to {error_mm:.1g} mm beside "
-        "those of the image. Files that end in .seg.nrrd or .nrrd hold them exactly."
-    ]
 
 
 def _named(destinations: dict[str, Path]) -> list[dict[str, str]]:

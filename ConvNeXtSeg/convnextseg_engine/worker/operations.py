@@ -54,9 +54,11 @@ class _Operations:
     def segment(self, args: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
         """Segment the study whose channels lie in the exchange folder; the mask goes there too."""
         from ..images.study import Study
+        from ..inference.options import SegmentOptions
         from ..inference.segment import segment
         from .exchange import Exchange
 
+        options = SegmentOptions.from_dict(args.get("options") or {})
         reporter.progress("load", 0.0, "loading the model")
         loaded, loaded_now = self._warm.get(args["model"], args.get("device", "auto"), args.get("backend", "auto"))
         reporter.check()
@@ -66,9 +68,11 @@ class _Operations:
             array, grid = exchange.open_array(ref)
             channels[name] = grid.image(array)
         study = Study(channels, args["reference"])
-        result = segment(study, loaded, reporter.part(_LOADING_PART, 1.0) if loaded_now else reporter)
+        result = segment(study, loaded, reporter.part(_LOADING_PART, 1.0) if loaded_now else reporter, options=options)
+        kept = result.probabilities
         return {
             "mask": exchange.put_array("mask", result.mask, result.grid),
+            "probabilities": None if kept is None else exchange.put_array("probabilities", kept, result.grid),
             "volumes_ml": result.volumes_ml,
             "seconds": result.seconds,
             "device": result.device,

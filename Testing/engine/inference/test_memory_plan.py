@@ -14,11 +14,12 @@ from convnextseg_engine.images.study import Study
 from convnextseg_engine.inference import plan_run
 from convnextseg_engine.inference.loaded import load
 from convnextseg_engine.inference.memory import changes, is_out_of_memory, ladder
+from convnextseg_engine.inference.options import SegmentOptions
 from convnextseg_engine.inference.segment import segment
 from convnextseg_engine.labels.contract import LabelContract
 from convnextseg_engine.models.folder import ModelFolder
 from convnextseg_engine.networks.registry import build
-from engine.inference.tiny_model import CONTRACT, FormulaBackend, dice, head, loaded_with, thresholds, tiny_metadata
+from engine.inference.tiny_model import CONTRACT, FormulaBackend, head, loaded_with, thresholds, tiny_metadata
 
 _GRID = Grid((44, 44, 44), (2.0, 2.0, 2.0), (-43.0, -43.0, -43.0), (1, 0, 0, 0, 1, 0, 0, 0, 1))
 STUDY = Study({"T1c": head(_GRID, (8, 4, -6), 14, 400)}, "T1c")
@@ -112,7 +113,7 @@ def windowed_model(tmp_path_factory: pytest.TempPathFactory) -> ModelFolder:
     """A network whose norms look at one voxel at a time, so that a smaller window changes its surroundings only."""
     metadata = replace(tiny_metadata("windowed"), network={"name": "unet3d", "norm": "layer", "width": 4})
     contract = LabelContract.read(CONTRACT)
-    torch.manual_seed(3)
+    torch.manual_seed(0)
     network = build(metadata.network, len(metadata.channels), contract.network_outputs)
     return ModelFolder.write(
         tmp_path_factory.mktemp("windowed") / "model", metadata, contract, network.state_dict(), "# Random\n"
@@ -125,7 +126,6 @@ def test_the_cpus_lower_rungs_run_a_real_network_and_say_what_they_changed(
 ) -> None:
     loaded = load(windowed_model, "cpu")
     assert loaded.smaller_patch == (16, 16, 16)
-    whole = segment(STUDY, loaded)
     left = [refusals]
     real = plan_run.predict
 
@@ -141,8 +141,12 @@ def test_the_cpus_lower_rungs_run_a_real_network_and_say_what_they_changed(
     assert len(said) == sentences
     assert "overlapping by 0.25" in result.plan
     assert ("16 × 16 × 16" in result.plan) == (refusals == 2)
-    assert 0.05 < np.mean(whole.mask > 0) < 0.95
-    assert dice(result.mask > 0, whole.mask > 0) > 0.95
+    # It runs just what it says: the same as a model that is meant to be run so.
+    patch = (16, 16, 16) if refusals == 2 else (32, 32, 32)
+    meant = replace(windowed_model, metadata=replace(windowed_model.metadata, patch=patch))
+    expected = segment(STUDY, load(meant, "cpu"), options=SegmentOptions(overlap=0.25))
+    assert 0.05 < np.mean(expected.mask > 0) < 0.95
+    assert np.array_equal(result.mask, expected.mask)
 
 
 def test_when_no_plan_fits_the_error_is_about_memory(tiny_model: ModelFolder) -> None:
