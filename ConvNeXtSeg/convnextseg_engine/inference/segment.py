@@ -126,7 +126,8 @@ def _segment(study: Study, loaded: LoadedModel, reporter: Reporter, options: Seg
     if not mask.any():
         warnings.append("The model marked nothing in this study.")
     if islands:
-        warnings.append(f"{islands} islands below {settings.smallest_component_ml:g} mL were left out.")
+        count = "1 island" if islands == 1 else f"{islands} islands"
+        warnings.append(f"Left out: {count} below {settings.smallest_component_ml:g} mL.")
     backend = ran.backends[0]
     return Segmentation(
         mask=mask,
