@@ -85,6 +85,13 @@ class NeedsAnswer(InputError):
         return super().to_dict() | {"questions": asked}
 
 
+def places(count: int, *, numbered: bool = False) -> str:
+    """Return ``count`` words to be replaced in an example; real names would invite to copy what is only an example."""
+    words = ("FIRST", "SECOND", "THIRD", "FOURTH", "FIFTH", "SIXTH")
+    listed = [f"{word}{f'={number}' if numbered else ''}" for number, word in enumerate(words[:count], start=1)]
+    return ",".join(listed) + (",…" if count > len(words) else "")
+
+
 class Questions:
     """Collects what is open, so that a person is asked once and not question by question."""
 

@@ -7,7 +7,9 @@ memory, once with another value, and looking at what changed.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -125,9 +127,14 @@ def reordered(tensors: dict[str, torch.Tensor], axes: dict[str, int], order: lis
 
 
 def _shapes(network: dict[str, Any], inputs: int, outputs: int) -> Shapes | None:
+    return _shapes_of(json.dumps(network, sort_keys=True), inputs, outputs)
+
+
+@lru_cache(maxsize=256)  # the sizes of a large family take seconds to build
+def _shapes_of(network: str, inputs: int, outputs: int) -> Shapes | None:
     try:
         with torch.device("meta"):
-            built = build(network, inputs, outputs)
+            built = build(json.loads(network), inputs, outputs)
     except InputError:
         return None
     return {key: tuple(tensor.shape) for key, tensor in built.state_dict().items()}

@@ -13,10 +13,10 @@ from ..errors import InputError
 from ..images.resample import OUR_AXES
 from ..labels.known_labels import labels_of_region
 from ..networks.registry import build
-from .answers import ImportAnswers, Questions
+from .answers import ImportAnswers, Questions, places
 from .fitting import output_axes, reordered
 from .imported import INTENDED_USE, ImportedModel, sources_of
-from .intensity_answer import from_steps, intensity_from
+from .intensity_answer import FORMS, from_steps, intensity_from
 from .monai_config import PlainConfig, read_json
 from .monai_transforms import Transforms
 from .output_contract import OutputMeaning, meaning_of
@@ -67,26 +67,26 @@ def read(path: Path, answers: ImportAnswers) -> ImportedModel:
     channels = questions.need(
         answers.channels or _channels(image, inputs),
         f"The network takes {inputs} channels, and which image each of them is, the bundle does not say.",
-        f"--channels {','.join(['T1c', 'T1', 'T2', 'FLAIR', 'CH5'][:inputs])}",
+        f"--channels {places(inputs)}",
     )
     meaning = _meaning(answers, pred, outputs, after.activation(), questions)
     axes = questions.need(
         answers.axes or before.axes(), "Towards what the axes of its arrays point, the bundle does not say.",
-        "--axes RAS",
+        "--axes RAS (or SPL)",
     )  # fmt: skip
     spacing = questions.need(
         answers.spacing or before.spacing(axes or OUR_AXES), "At which spacing it works, the bundle does not say.",
-        "--spacing 1,1,1",
+        "--spacing L,P,S",
     )  # fmt: skip
     steps = before.intensity()
     intensity = intensity_from(answers.intensity) if answers.intensity else from_steps(steps) if steps else None
     questions.need(
         intensity, "How intensities are normalised, the bundle does not say in a way that can be followed.",
-        "--intensity zscore-nonzero",
+        f"--intensity SCHEME ({', '.join(FORMS)})",
     )  # fmt: skip
     licence = questions.need(
         answers.licence or _text(metadata, "license"), "Under which licence its weights may be used, it does not say.",
-        '--licence "Apache-2.0"',
+        "--licence NAME (or “unknown”)",
     )  # fmt: skip
     questions.ask()
 
@@ -175,14 +175,14 @@ def _meaning(
             None,
             f"Which label each of its {outputs} outputs is{said}, and whether outputs exclude each other, the bundle "
             "does not say.",
-            "--labels edema=1,core=2,enhancing=3",
+            f"--labels {places(max(1, outputs - 1), numbered=True)}",
         )
         return None
     meaning = meaning_of(outputs, labels, regions)
     if meaning is None:
         questions.need(
             None, f"With {outputs} outputs and as many labels there is none for the background: each is a region.",
-            '--regions "whole tumour=edema+core+enhancing,tumour core=core+enhancing,enhancing tumour=enhancing"',
+            '--regions "LARGEST=A+B+C,SMALLER=B+C,SMALLEST=C"',
         )  # fmt: skip
         return None
     return OutputMeaning(meaning.contract, meaning.order, [*notes, *meaning.notes])

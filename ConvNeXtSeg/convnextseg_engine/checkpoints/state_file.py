@@ -8,10 +8,10 @@ from typing import Any
 from ..errors import InputError
 from ..images.resample import OUR_AXES
 from ..networks.registry import NETWORKS, named
-from .answers import ImportAnswers, NeedsAnswer, Question, Questions
+from .answers import ImportAnswers, NeedsAnswer, Question, Questions, places
 from .fitting import Fit, Shapes, fit_of, fits, reordered
 from .imported import ImportedModel, sources_of
-from .intensity_answer import intensity_from
+from .intensity_answer import FORMS, intensity_from
 from .monai_mednext import authors_names, is_monai_mednext
 from .output_contract import meaning_of
 from .state_dicts import Tensors, read_weights, shapes
@@ -46,30 +46,32 @@ def read(path: Path, answers: ImportAnswers) -> ImportedModel:
     channels = questions.need(
         answers.channels,
         f"The network takes {fit.inputs} channels, and which image each of them is, is not in the file.",
-        f"--channels {','.join(['T1c', 'T1', 'T2', 'FLAIR', 'CH5'][: fit.inputs])}",
+        f"--channels {places(fit.inputs)}",
     )
     labels = questions.need(
         answers.labels,
         f"It has {fit.outputs} outputs, and which label each integer stands for, is not in the file.",
-        "--labels edema=1,core=2,enhancing=3",
+        f"--labels {places(max(1, fit.outputs - 1), numbered=True)}",
     )
-    spacing = questions.need(answers.spacing, "At which spacing it works is not in the file.", "--spacing 1,1,1")
+    spacing = questions.need(answers.spacing, "At which spacing it works is not in the file.", "--spacing L,P,S")
     axes = questions.need(
         answers.axes,
         "Towards what the axes of its arrays point is not in the file: SPL as nnU-Net and SimpleITK have them, RAS as "
         "MONAI and nibabel.",
-        "--axes SPL",
+        "--axes SPL (or RAS)",
     )
     intensity = questions.need(
-        answers.intensity, "How intensities are normalised is not in the file.", "--intensity zscore-nonzero"
+        answers.intensity,
+        "How intensities are normalised is not in the file.",
+        f"--intensity SCHEME ({', '.join(FORMS)})",
     )
-    licence = questions.need(answers.licence, "Its licence is not in the file.", '--licence "CC BY 4.0"')
+    licence = questions.need(answers.licence, "Its licence is not in the file.", "--licence NAME (or “unknown”)")
     meaning = meaning_of(fit.outputs, labels, answers.regions) if labels else None
     if labels and meaning is None:
         questions.need(
             None,
             f"With {fit.outputs} outputs and as many labels there is none for the background: each is a region.",
-            '--regions "whole tumour=edema+core+enhancing,tumour core=core+enhancing,enhancing tumour=enhancing"',
+            '--regions "LARGEST=A+B+C,SMALLER=B+C,SMALLEST=C"',
         )
     questions.ask()
     if len(channels) != fit.inputs:

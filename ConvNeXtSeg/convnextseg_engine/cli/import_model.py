@@ -195,6 +195,8 @@ def _described(imported: ImportedModel, kind: str, spec: str, file: str) -> dict
 
 
 def _lines(value: dict[str, Any]) -> list[str]:
+    from ..checkpoints.card import preparation_in_words
+
     network = ", ".join(f"{key} {item}" for key, item in value["network"].items() if key not in ("name", "arguments"))
     rows = [
         ["read from", f"{value['source']}, {value['kind']}"],
@@ -205,7 +207,7 @@ def _lines(value: dict[str, Any]) -> list[str]:
         ["outputs", f"{value['outputs']}: {', '.join(region['name'] for region in value['regions'])}"],
         ["spacing", " × ".join(f"{v:g}" for v in value["spacing"]) + " mm"],
         ["window", " × ".join(map(str, value["patch"])) + " voxels"],
-        ["preparation", value["preparation"].get("scheme", "") or value["intensity"]],
+        ["preparation", preparation_in_words(value["intensity"], value["preparation"])],
         ["licence", value["licence"]],
     ]
     return [
