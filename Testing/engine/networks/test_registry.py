@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from convnextseg_engine.errors import InputError
-from convnextseg_engine.networks.extents import check_patch
+from convnextseg_engine.inference.openvino_backend import OpenVinoBackend
+from convnextseg_engine.networks.extents import check_patch, per_axis
 from convnextseg_engine.networks.memory import memory_of
 from convnextseg_engine.networks.registry import NETWORKS, build, named, names, supports
 from convnextseg_engine.networks.slicewise import SliceWise, slicing_axis
@@ -91,6 +92,26 @@ def test_deep_supervision_adds_heads_and_changes_nothing_else(name: str) -> None
     x = example(plain, named(name).dim)
     with torch.no_grad():
         torch.testing.assert_close(supervised(x)[0], plain(x))
+
+
+# One of each architecture and norm, since what converts does not depend on the size.
+CONVERTED = [name for name in names() if not name.startswith(("mednext-b", "mednext-m", "mednext-l")) and "-k5" not in name
+             and not name.startswith(("convnext-unet-s", "convnext-unet-b"))]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CONVERTED)
+def test_openvino_gives_the_same_logits(name: str) -> None:
+    torch.manual_seed(0)
+    network = tiny(name).eval()
+    if named(name).dim == 2:
+        network = SliceWise(network, slicing_axis(named(name).patch))
+    least = zip(per_axis(network.smallest), per_axis(network.divisor), strict=True)
+    patch = tuple(max(low, 2 * step) if low > 1 else 1 for low, step in least)
+    windows = torch.randn(1, 2, *patch)
+    with torch.no_grad():
+        expected = network(windows)
+    logits = OpenVinoBackend(network, 2, patch, name, None).logits(windows, lambda: None)
+    torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-3)
 
 
 def test_a_wish_that_a_family_does_not_know_is_left_out_and_nothing_else() -> None:
