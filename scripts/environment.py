@@ -26,7 +26,10 @@ STEPS = {
     "torch": "about 0.9 GB on disk; on Linux the default build brings NVIDIA's libraries, several GB more",
     "runtime": "about 0.6 GB on disk",
     "test": "about 1.3 GB on disk",
+    "reference": "about 0.3 GB on disk",
 }
+# Steps that only tests need, and those whose packages come without what they name as dependencies.
+_FOR_TESTS, _WITHOUT_DEPENDENCIES = ("test", "reference"), ("reference",)
 
 
 class SetUpProblem(Exception):
@@ -51,13 +54,14 @@ def prepare(tests: bool = False, torch_index: str | None = None) -> Path:
     started = time.monotonic()
     worked = _make_virtual_environment()
     for step, cost in STEPS.items():
-        if step == "test" and not tests:
+        if step in _FOR_TESTS and not tests:
             continue
         missing = _missing(_pins(step))
         if missing:
             print(f"Set-up: installing what is missing for “{step}”: {', '.join(missing)} ({cost}) …", flush=True)
             index = ["--index-url", torch_index] if step == "torch" and torch_index else []
-            _pip(*index, "--requirement", str(_requirements(step)))
+            alone = ["--no-deps"] if step in _WITHOUT_DEPENDENCIES else []
+            _pip(*index, *alone, "--requirement", str(_requirements(step)))
             worked = True
     if not _project_is_installed():
         print("Set-up: making the command convnextseg available …", flush=True)

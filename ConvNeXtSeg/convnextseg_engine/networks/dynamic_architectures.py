@@ -146,7 +146,8 @@ def _architectures() -> dict[str, type[nn.Module]]:
         raise ResourceError(
             "This model's network needs a package that is not installed.",
             reason="It is one of nnU-Net's own U-Nets, which the package dynamic_network_architectures holds.",
-            remedy="Install it with: pip install 'convnextseg[nnunet]'",
+            remedy="Install it with: pip install dynamic-network-architectures (in 3D Slicer's Python console: "
+            "slicer.util.pip_install('dynamic-network-architectures')).",
             code="no-dynamic-architectures",
         ) from error
     return {PLAIN: PlainConvUNet, RESIDUAL: ResidualEncoderUNet}

@@ -73,11 +73,12 @@ def test_torch_comes_first_and_alone_gets_its_own_index(environment, monkeypatch
     monkeypatch.setattr(environment, "_pip", lambda *arguments: calls.append(arguments))
     environment.prepare(tests=True, torch_index="https://example.org/cpu")
     steps = [next((word for word in call if word.endswith(".txt")), call[-1]) for call in calls]
-    assert [Path(step).name for step in steps[:3]] == [
-        "requirements-torch.txt", "requirements-runtime.txt", "requirements-test.txt",
+    assert [Path(step).name for step in steps[:4]] == [
+        "requirements-torch.txt", "requirements-runtime.txt", "requirements-test.txt", "requirements-reference.txt",
     ]  # fmt: skip
-    assert [("--index-url" in call) for call in calls] == [True, False, False, False]
-    assert "--editable" in calls[3] and "--no-deps" in calls[3]
+    assert [("--index-url" in call) for call in calls] == [True, False, False, False, False]
+    assert [("--no-deps" in call) for call in calls] == [False, False, False, True, True]
+    assert "--editable" in calls[4]
     assert "ready after" in capsys.readouterr().out
 
 
@@ -87,6 +88,7 @@ def test_the_demonstration_needs_no_test_packages(environment, monkeypatch) -> N
     monkeypatch.setattr(environment, "_pip", lambda *arguments: calls.append(arguments))
     environment.prepare()
     assert not any("requirements-test.txt" in word for call in calls for word in call)
+    assert not any("requirements-reference.txt" in word for call in calls for word in call)
 
 
 def test_a_folder_that_is_no_environment_is_left_untouched(environment) -> None:

@@ -30,7 +30,7 @@ def ndimage():
         raise ResourceError(
             "This model needs SciPy, which is not installed.",
             reason="It comes from nnU-Net, whose way to resample images is SciPy's.",
-            remedy="Install it with: pip install 'convnextseg[nnunet]'",
+            remedy="Install it with: pip install scipy (3D Slicer has it already).",
             code="no-scipy",
         ) from error
     return module
