@@ -20,7 +20,8 @@ class Output:
 
     Results go to standard output; progress for people, and errors, go to standard error. With ``as_json`` standard
     output holds JSON only: ``{"event": "progress", …}`` and ``{"event": "metrics", …}`` lines, then one line with
-    ``{"event": "result", …}``, an array of objects for a list, or ``{"event": "error", …}``.
+    ``{"event": "result", …}``, an array of objects for a list, or ``{"event": "error", …}``. Of several processes that
+    ``torchrun`` started only the first one speaks.
     """
 
     def __init__(self, as_json: bool):
@@ -33,13 +34,18 @@ class Output:
         self._redraw = not as_json and self._err.isatty()
         self._line_open = False
         self._last_stage = ""
+        self._silent = "TORCHELASTIC_RUN_ID" in os.environ and os.environ.get("RANK", "0") != "0"
 
     def reporter(self) -> Reporter:
         """Return a reporter whose events are printed."""
+        if self._silent:
+            return Reporter()
         return Reporter(on_progress=self._progress, on_metrics=self._metrics)
 
     def result(self, value: dict[str, Any] | list[dict[str, Any]], lines: Sequence[str]) -> None:
         """Print the result: ``value`` as JSON, or ``lines`` for people."""
+        if self._silent:
+            return
         self._finish_line()
         if self.as_json:
             self._json({"event": "result"} | value if isinstance(value, dict) else value)
@@ -49,6 +55,8 @@ class Output:
 
     def error(self, error: ConvNeXtSegError) -> None:
         """Print an error in plain words."""
+        if self._silent:
+            return
         self._finish_line()
         print(f"convnextseg: {' '.join(str(error).split())}", file=self._err, flush=True)
         if self.as_json:

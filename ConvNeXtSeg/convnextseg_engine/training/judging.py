@@ -44,7 +44,7 @@ def judge_candidate(
     cases = case_set.cases("test")
     kind, guards = _guard_cases(candidate, guard)
     loaded = {}
-    for index, model in enumerate((candidate, current, first)):
+    for index, model in enumerate((candidate, current, first) if cases or guards else ()):
         reporter.progress("judge", index / 20, f"loading {model.spec}")
         if model.path not in loaded:
             loaded[model.path] = load(model, device)

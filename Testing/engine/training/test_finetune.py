@@ -12,12 +12,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from convnextseg_engine.errors import InputError, RunCancelled
 from convnextseg_engine.labels.case_set import CaseSet
+from convnextseg_engine.labels.contract import LabelContract, exclusive_contract
 from convnextseg_engine.models.folder import ModelFolder
+from convnextseg_engine.models.metadata import Metadata
 from convnextseg_engine.models.store import ModelStore
 from convnextseg_engine.models.weights import load_weights
+from convnextseg_engine.networks.registry import NETWORKS, build
 from convnextseg_engine.progress import Reporter
 from convnextseg_engine.synthetic.brain import synthetic_case
 from convnextseg_engine.training import finetune as room
@@ -222,3 +226,92 @@ def test_a_run_that_was_killed_resumes_from_its_checkpoint(
     result = finetune(model, case_set, long, store, resume=True, reporter=reporter)
     assert result.version == "v2"
     assert min(steps) >= 6
+
+
+def test_a_recipe_that_grows_the_kernel_makes_a_candidate_with_it(
+    model: ModelFolder, case_set: CaseSet, recipe: Recipe, store: ModelStore
+) -> None:
+    # Without learning the candidate is the grown network itself.
+    growing = replace(recipe, steps=1, learning_rate=0.0, grow_kernel=5, deep_supervision=True)
+    result = finetune(model, case_set, growing, store)
+    candidate = store.open("tiny@v2")
+    assert candidate.metadata.network == model.metadata.network | {"kernel": 5}
+    small, large = load_weights(model.weights_path), load_weights(candidate.weights_path)
+    assert small.keys() == large.keys()
+    name = "enc_block_0.0.conv1.weight"
+    expected = torch.nn.functional.interpolate(small[name], size=(5, 5, 5), mode="trilinear")
+    torch.testing.assert_close(large[name], expected, atol=1e-3, rtol=1e-3)  # stored in half precision
+    assert large["stem.weight"].half().equal(small["stem.weight"].half())
+    assert candidate.metadata.lineage["recipe"]["grow_kernel"] == 5
+    assert {row.case for row in result.verdict.table} == {"case-3"}
+    with pytest.raises(InputError, match="from 5 to 5"):
+        finetune(candidate, case_set, growing, store)
+
+
+# One small network of every family; the registry's own list says whether one is missing here.
+FAMILIES: dict[str, dict] = {
+    "mednext": {"size": "S", "kernel": 3, "width": 2, "norm": "layer"},
+    "convunext": {"width": 2, "kernel": 3, "dim": 2},
+    "convnext-unet": {"width": 4, "depths": [1, 1, 1, 1], "kernel": 3},
+    "unet3d": {"width": 2, "norm": "layer"},
+    "unet": {"width": 2},
+    "attention-unet": {"width": 2},
+    "unet++": {"width": 2},
+    "resunet": {"width": 2},
+    "segresnet": {"width": 8},
+    "nnunet-unet": {
+        "architecture": "PlainConvUNet", "dim": 3, "features": [4, 8], "kernels": [[3, 3, 3]] * 2,
+        "strides": [[1, 1, 1], [2, 2, 2]], "blocks": [1, 1], "decoder_blocks": [1],
+    },
+    "monai": {"architecture": "BasicUNet", "arguments": {"features": [4, 4, 4, 4, 4, 4]}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("family", "outputs"), [("mednext", "ordered"), *((family, "exclusive") for family in FAMILIES)]
+)
+def test_every_family_learns_under_other_programs_rules_of_outputs(
+    family: str, outputs: str, contract: LabelContract, recipe: Recipe, store: ModelStore, tmp_path: Path
+) -> None:
+    if outputs == "exclusive":
+        rule = exclusive_contract(contract.labels)
+    else:
+        regions = tuple(
+            replace(r, writes=label.name) for r, label in zip(contract.regions, _inner(contract), strict=True)
+        )
+        rule = replace(contract, regions=regions, outputs="ordered")
+    network = {"name": family, **FAMILIES[family]}
+    patch = (1, 64, 64) if network.get("dim") == 2 else (32, 32, 32)
+    metadata = Metadata(
+        name="foreign", version="v1", title="Foreign", intended_use="For tests only.", network=network,
+        channels=("T1", "FLAIR"), spacing=(4.5, 4.5, 4.5), patch=patch,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    weights = build(network, 2, rule.network_outputs).state_dict()
+    ModelFolder.write(tmp_path / "foreign", metadata, rule, weights, "# Foreign\n", half=False)
+    store.install(tmp_path / "foreign")
+    cases = CaseSet.create(tmp_path / "cases", rule)
+    made = synthetic_case(100, size=(32, 36, 32), spacing=(4.5, 4.5, 4.5))
+    cases.add("one", made.study, made.mask, "train")
+    losses = []
+    eager = replace(recipe, steps=1, learning_rate=0.01, deep_supervision=True, average_decay=0.0)
+    finetune(
+        store.open("foreign"), cases, eager, store, device="cpu",
+        reporter=Reporter(on_metrics=lambda m: losses.append(m["loss"])),
+    )  # fmt: skip
+    assert 0 < losses[0] < 10
+    after = load_weights(store.open("foreign@v2").weights_path)
+    assert after.keys() == weights.keys()
+    assert any(not after[name].half().equal(weights[name].half()) for name in weights)
+
+
+def _inner(contract: LabelContract) -> list:
+    """The label that each nested region has beyond the next smaller one."""
+    inner = [set(region.labels) for region in contract.regions[1:]] + [set()]
+    return [
+        contract.label(*(set(region.labels) - below)) for region, below in zip(contract.regions, inner, strict=True)
+    ]
+
+
+def test_every_family_of_the_registry_is_tried_above() -> None:
+    assert set(NETWORKS) == set(FAMILIES)
