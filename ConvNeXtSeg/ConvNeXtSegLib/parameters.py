@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import vtk
@@ -22,6 +23,7 @@ _DEFAULTS = {
     "Steps": "0",
 }
 _REFERENCE_CHANNEL = "ReferenceChannel"
+_DECIDED_CHANNELS = "DecidedChannels"
 
 
 class Parameters:
@@ -149,6 +151,19 @@ class Parameters:
             if role.startswith(_CHANNEL_ROLE) and volume is not None:
                 found[role[len(_CHANNEL_ROLE) :]] = volume
         return found
+
+    @property
+    def decided_channels(self) -> frozenset[str]:
+        """Channels whose volume the user has chosen or left out; recognition leaves them alone."""
+        try:
+            names = json.loads(self.node.GetParameter(_DECIDED_CHANNELS) or "[]")
+        except ValueError:
+            return frozenset()
+        return frozenset(name for name in names if isinstance(name, str)) if isinstance(names, list) else frozenset()
+
+    def decide_channel(self, name: str) -> None:
+        """Remember that the user has decided about a channel."""
+        self._set(_DECIDED_CHANNELS, json.dumps(sorted(self.decided_channels | {name})))
 
     @property
     def result(self) -> slicer.vtkMRMLSegmentationNode | None:

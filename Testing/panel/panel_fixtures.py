@@ -119,7 +119,7 @@ def open_panel(
     repository: Path,
     tiny_model: Any,
 ) -> Iterator[OpenPanel]:
-    """The panel with the tiny model chosen and a study in the scene, no volume chosen yet."""
+    """The panel with the tiny model chosen and a study in the scene, whose volumes it recognises by their names."""
     import ConvNeXtSeg
     import slicer
     from ConvNeXtSegLib.selftest.synthetic_scene import add_synthetic_study

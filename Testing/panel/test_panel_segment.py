@@ -34,6 +34,8 @@ def test_the_panel_asks_for_the_models_channels(open_panel: OpenPanel) -> None:
 
 
 def test_without_a_volume_the_panel_says_what_to_do(open_panel: OpenPanel) -> None:
+    for selector in open_panel.segment.channels.selectors.values():
+        selector.setCurrentNode(None)
     open_panel.segment.ui.segmentButton.click()
     assert open_panel.segment.messages.text.splitlines() == [
         "No volume is chosen.",

@@ -87,6 +87,10 @@ class qSlicerApplication(QtWidgets.QApplication):
     def layoutManager(self) -> QtCore.QObject | None:
         return self.state.layout_manager
 
+    def dicomDatabase(self) -> None:
+        """No database, as in a Slicer whose DICOM module was never opened."""
+        return
+
     # --- settings and environment
 
     def settings(self) -> QtCore.QSettings:

@@ -10,6 +10,7 @@ from slicer.i18n import tr as _
 import slicer
 
 from ..parameters import Parameters
+from .recognition import ChannelRecognition
 from .section import chosen_value, fill_choices
 
 
@@ -21,7 +22,9 @@ class ChannelSelectors:
         first_row: Where the first of them goes.
         reference: Combo box that says on which volume the result lands.
         parameters: Where the choices are kept.
-        on_changed: Called after the user has chosen something.
+        scene: Has the volumes.
+        notes: Shows why volumes were chosen, and which the user has to choose.
+        on_changed: Called after something was chosen.
     """
 
     def __init__(
@@ -30,13 +33,20 @@ class ChannelSelectors:
         first_row: int,
         reference: qt.QComboBox,
         parameters: Parameters,
+        scene: slicer.vtkMRMLScene,
+        notes: qt.QLabel,
         on_changed: Callable[[], None],
     ):
         self._form, self._first_row, self._reference = form, first_row, reference
         self._parameters, self._on_changed = parameters, on_changed
         self._selectors: dict[str, slicer.qMRMLNodeComboBox] = {}
         self._updating = False
+        self._recognition = ChannelRecognition(scene, parameters, notes, self._on_new_volumes)
         reference.connect("currentIndexChanged(int)", self._on_reference)
+
+    def release(self) -> None:
+        """Stop observing the scene; call it when the panel goes."""
+        self._recognition.release()
 
     @property
     def selectors(self) -> dict[str, slicer.qMRMLNodeComboBox]:
@@ -54,10 +64,14 @@ class ChannelSelectors:
         self.refresh()
 
     def refresh(self) -> None:
-        """Show what the parameters say, as after a scene was loaded."""
+        """Show what the parameters say, as after a scene was loaded; recognise what they leave open."""
+        before = self.reference
+        self._recognition.fill(list(self._selectors))
+        self._keep_reference(before)
         self._updating = True
         for name, selector in self._selectors.items():
             selector.setCurrentNode(self._parameters.channel(name))
+            selector.setToolTip(self._tip(name))
         self._updating = False
         self._fill_reference()
 
@@ -83,7 +97,6 @@ class ChannelSelectors:
         selector.addEnabled = False
         selector.removeEnabled = False
         selector.renameEnabled = False
-        selector.setToolTip(_("The volume that shows {channel}; leave it out if there is none").format(channel=name))
         selector.setMRMLScene(slicer.mrmlScene)
         selector.connect("currentNodeChanged(vtkMRMLNode*)", lambda node: self._on_volume(name, node))
         self._form.insertRow(row, _("{channel}:").format(channel=name), selector)
@@ -94,12 +107,30 @@ class ChannelSelectors:
         if self._updating or slicer.mrmlScene.IsClosing():
             return
         before = self.reference
+        earlier = self._parameters.channel(name)
         self._parameters.set_channel(name, node)
-        # The reference stays where it is when another volume is added; it must not jump by itself.
-        volumes = self.volumes()
-        self._parameters.reference_channel = before if before in volumes else next(iter(volumes), "")
-        self._fill_reference()
+        # A selector also loses a volume that is deleted; only of one that is still there the user has said “not this”.
+        if node is not None or (earlier is not None and slicer.mrmlScene.IsNodePresent(earlier)):
+            self._parameters.decide_channel(name)
+        self._keep_reference(before)
+        self.refresh()  # what the user has said may answer what the other channels are
         self._on_changed()
+
+    def _on_new_volumes(self) -> None:
+        self.refresh()
+        self._on_changed()
+
+    def _keep_reference(self, before: str) -> None:
+        """Leave the reference where it is when another volume comes; it must not jump by itself."""
+        volumes = self.volumes()
+        kept = before if before in volumes else next(iter(volumes), "")
+        if kept != self._parameters.reference_channel:
+            self._parameters.reference_channel = kept
+
+    def _tip(self, name: str) -> str:
+        tip = _("The volume that shows {channel}; leave it out if there is none").format(channel=name)
+        reason = self._recognition.reasons.get(name)
+        return f"{tip}\n{reason}" if reason else tip
 
     def _on_reference(self, _index: int) -> None:
         self._parameters.reference_channel = chosen_value(self._reference)

@@ -74,6 +74,7 @@ class Panel:
     def close(self) -> None:
         """End everything; a training writes a checkpoint and can be resumed."""
         self.segment.abandon()
+        self.segment.channels.release()
         self.review.leave()
         self._charts.release()
         self._with.close()

@@ -56,6 +56,8 @@ class SegmentSection(Section):
             _FIRST_CHANNEL_ROW,
             ui.referenceSelector,
             collaborators.parameters,
+            collaborators.scene,
+            ui.recognitionLabel,
             self._after_choice,
         )
         ui.modelSelector.connect("currentIndexChanged(int)", self._on_model)
