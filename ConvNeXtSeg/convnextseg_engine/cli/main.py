@@ -14,11 +14,11 @@ from typing import Any, NoReturn
 
 from .. import __version__
 from ..errors import ConvNeXtSegError, InputError, RunCancelled, describe
-from . import batch, cases, doctor, evaluate, finetune, models, networks, recognise, segment, train
+from . import batch, cases, doctor, evaluate, finetune, models, networks, prepare, recognise, segment, train
 from .crash_log import write_crash_log
 from .output import Output
 
-_COMMANDS = (segment, batch, recognise, cases, train, finetune, evaluate, models, networks, doctor)
+_COMMANDS = (segment, batch, recognise, prepare, cases, train, finetune, evaluate, models, networks, doctor)
 
 
 class _Parser(argparse.ArgumentParser):

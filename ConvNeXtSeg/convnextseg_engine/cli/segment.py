@@ -13,6 +13,7 @@ from .destinations import check_distinct, checked_destination
 from .inference_options import add_inference_options, chosen_options
 from .named_files import check_channel_names, chosen_reference
 from .output import Output, table
+from .preparation_options import add_preparation_options, brain_mask_path, chosen_preparation
 from .segment_results import KINDS, SEG_NRRD, check_kind, needs_probabilities, write_results
 from .study_images import add_options, given_files, study_files
 
@@ -64,6 +65,7 @@ def add_parser(subparsers: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument("--report", metavar="F.json", help="also write what ran, how long it took and the volumes")
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
     add_inference_options(parser)
+    add_preparation_options(parser, register="check")
     parser.set_defaults(run=run)
 
 
@@ -73,9 +75,11 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
     check_kind(arguments.output_kind, destinations)
     options = chosen_options(arguments, keep_probabilities=needs_probabilities(arguments.output_kind, destinations))
     files, left_out = given_files(arguments)
+    mask = brain_mask_path(arguments)
+    masks = [] if mask is None else [mask]
     if arguments.study is None:
         reference = chosen_reference(arguments.reference, files)
-        check_distinct(destinations, files.values())
+        check_distinct(destinations, [*files.values(), *masks])
     checked_device_name(arguments.device)
     checked_backend_name(arguments.backend, arguments.device)
 
@@ -89,24 +93,30 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
     if arguments.study is not None:
         files, recognised = study_files(arguments.study, model.metadata.channels, files, left_out)
         reference = chosen_reference(arguments.reference, files)
-        check_distinct(destinations, files.values())
+        check_distinct(destinations, [*files.values(), *masks])
     reporter = output.reporter()
     reporter.progress("read", 0.0, "images")
     started = time.perf_counter()
     study = _read(files, reference)
+    preparation = chosen_preparation(arguments, arguments.device)
     seconds = {"read": time.perf_counter() - started}
+    started = time.perf_counter()
+    from ..preparing.workflow import prepare_study
+
+    prepared = prepare_study(study, model.metadata, preparation, reporter.part(0.02, 0.15))
+    seconds["preparation"] = time.perf_counter() - started
 
     # Everything that can be wrong with the input has been said; only now the seconds of importing torch.
-    reporter.progress("load", 0.02, f"model {model.spec}")
+    reporter.progress("load", 0.15, f"model {model.spec}")
     started = time.perf_counter()
     from ..inference.loaded import load
     from ..inference.segment import segment
 
     loaded = load(model, arguments.device, arguments.backend)
     seconds["load"] = time.perf_counter() - started
-    result = segment(study, loaded, reporter.part(0.05, 0.97), options=options)
+    result = segment(prepared.study, loaded, reporter.part(0.18, 0.97), options=options)
     reporter.progress("write", 0.97, "results")
-    report = write_results(result, study, destinations, arguments.output_kind, seconds, arguments.overwrite)
+    report = write_results(result, study, destinations, arguments.output_kind, seconds, arguments.overwrite, prepared)
     reporter.progress("write", 1.0, "done")
     chosen = [{"channel": name, "path": str(files[name]), "reason": reason} for name, reason in recognised.items()]
     lines = [*(f"{c['channel']}: {c['path']} – {c['reason']}" for c in chosen), *_lines(report, destinations)]

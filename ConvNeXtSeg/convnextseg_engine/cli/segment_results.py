@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..images.grid import Grid
     from ..images.study import Study
     from ..inference.segment import Segmentation
+    from ..preparing.workflow import PreparedStudy
 
 KINDS = ("labels", "regions", "probabilities")
 SEG_NRRD = ".seg.nrrd"
@@ -45,6 +46,7 @@ def write_results(
     kind: str,
     seconds: dict[str, float],
     overwrite: bool,
+    prepared: PreparedStudy,
 ) -> dict[str, Any]:
     """Write everything that was asked for and return the report.
 
@@ -55,6 +57,7 @@ def write_results(
         kind: What ``--output`` is to hold, one of :data:`KINDS`.
         seconds: Time of the stages before; the time of writing is added.
         overwrite: Whether existing files may be replaced.
+        prepared: What was done to the study before.
     """
     from ..durable import write_json
     from ..inference.preview import write_preview
@@ -71,7 +74,8 @@ def write_results(
                 write_preview(path, study.channels[study.reference], result)
     seconds["write"] = time.perf_counter() - started
     told = report(result, seconds)
-    told["warnings"] += _moved(destinations["--output"], result.grid)
+    told["warnings"] = [*prepared.warnings, *told["warnings"], *_moved(destinations["--output"], result.grid)]
+    told |= prepared.to_dict()
     if "--report" in destinations:
         path = destinations["--report"]
         with writing("--report", path, overwrite=overwrite):

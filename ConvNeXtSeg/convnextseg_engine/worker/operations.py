@@ -7,6 +7,7 @@ comes at once.
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from .warm import WarmModels
 _REPORTED_IMPORTS = ("torch", "monai", "SimpleITK", "numpy", "openvino")
 # Loading weights takes about as long as a fifth of a segmentation on a CPU; only the progress bar depends on it.
 _LOADING_PART = 0.2
+_PREPARING_PART = 0.1
 
 
 def build() -> OperationTable:
@@ -25,6 +27,7 @@ def build() -> OperationTable:
     return OperationTable(
         queued={
             "warm": operations.warm_up,
+            "prepare": operations.prepare,
             "segment": operations.segment,
             "finetune": _finetune,
             "evaluate": operations.evaluate,
@@ -53,28 +56,27 @@ class _Operations:
 
     def segment(self, args: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
         """Segment the study whose channels lie in the exchange folder; the mask goes there too."""
-        from ..images.study import Study
         from ..inference.options import SegmentOptions
         from ..inference.segment import segment
         from .exchange import Exchange
+        from .preparation import prepared_study
 
         options = SegmentOptions.from_dict(args.get("options") or {})
         reporter.progress("load", 0.0, "loading the model")
         loaded, loaded_now = self._warm.get(args["model"], args.get("device", "auto"), args.get("backend", "auto"))
         reporter.check()
         exchange = Exchange(args["exchange"])
-        channels = {}
-        for name, ref in args["channels"].items():
-            array, grid = exchange.open_array(ref)
-            channels[name] = grid.image(array)
-        study = Study(channels, args["reference"])
-        result = segment(study, loaded, reporter.part(_LOADING_PART, 1.0) if loaded_now else reporter, options=options)
+        rest = reporter.part(_LOADING_PART, 1.0) if loaded_now else reporter
+        started = time.perf_counter()
+        prepared = prepared_study(args, exchange, loaded.model.metadata, rest.part(0.0, _PREPARING_PART))
+        preparation_s = time.perf_counter() - started
+        result = segment(prepared.study, loaded, rest.part(_PREPARING_PART, 1.0), options=options)
         kept = result.probabilities
         return {
             "mask": exchange.put_array("mask", result.mask, result.grid),
             "probabilities": None if kept is None else exchange.put_array("probabilities", kept, result.grid),
             "volumes_ml": result.volumes_ml,
-            "seconds": result.seconds,
+            "seconds": {"preparation": preparation_s} | result.seconds,
             "device": result.device,
             "backend": result.backend,
             "model": result.model,
@@ -83,8 +85,17 @@ class _Operations:
             "missing": result.missing,
             "plan": result.plan,
             "reasons": result.reasons,
-            "warnings": result.warnings,
-        }
+            "warnings": [*prepared.warnings, *result.warnings],
+        } | prepared.to_dict()
+
+    def prepare(self, args: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
+        """Prepare the study whose channels lie in the exchange folder, and say what was done and found."""
+        from ..models.store import ModelStore
+        from .exchange import Exchange
+        from .preparation import prepared_study
+
+        metadata = ModelStore().open(args["model"]).metadata if args.get("model") else None
+        return prepared_study(args, Exchange(args["exchange"]), metadata, reporter).to_dict()
 
     def evaluate(self, args: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
         """Compare a model's masks with those of a case set."""
