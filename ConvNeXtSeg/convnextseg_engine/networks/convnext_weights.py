@@ -20,7 +20,10 @@ from typing import Any
 
 import torch
 
+from ..checkpoints.safe_pickle import load_torch
 from ..errors import InputError
+from ..models.checksums import sha256_of
+from ..models.weights import load_weights
 from .convnext_unet import ConvNeXtUNet
 
 INFLATIONS = ("centre", "mean")
@@ -41,6 +44,7 @@ class EncoderWeights:
 
     Attributes:
         file: Name of the file, without its folder.
+        sha256: Of the file.
         naming: ``"torchvision"`` or ``"timm"``.
         tensors: How many were loaded.
         ignored: Names of the classifier's tensors.
@@ -48,6 +52,7 @@ class EncoderWeights:
     """
 
     file: str
+    sha256: str
     naming: str
     tensors: int
     ignored: tuple[str, ...]
@@ -81,6 +86,7 @@ def load_encoder_weights(network: ConvNeXtUNet, path: Path, *, inflation: str = 
         for name, tensor in fitted.items()
         if name in own and tensor.shape != own[name].shape
     ]
+    wrong += [f"{name} holds values that are not finite numbers" for name in fitted if not _is_finite(fitted[name])]
     if wrong:
         more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
         raise InputError(
@@ -90,7 +96,7 @@ def load_encoder_weights(network: ConvNeXtUNet, path: Path, *, inflation: str = 
         )  # fmt: skip
     network.encoder.load_state_dict(own | fitted)
     in_3d = own[_FIRST].dim() == 5
-    return EncoderWeights(path.name, naming, len(fitted), ignored, inflation if in_3d else "")
+    return EncoderWeights(path.name, sha256_of(path), naming, len(fitted), ignored, inflation if in_3d else "")
 
 
 def encoder_tensors(state_dict: Mapping[str, torch.Tensor]) -> tuple[dict[str, torch.Tensor], str, tuple[str, ...]]:
@@ -166,6 +172,10 @@ def _squeezed(tensor: torch.Tensor) -> tuple[int, ...]:
     return shape
 
 
+def _is_finite(tensor: torch.Tensor) -> bool:
+    return bool(torch.isfinite(tensor).all())
+
+
 def _is_counter(name: str) -> bool:
     """Say whether a tensor is a batch norm's own, which a file with layer norm has not."""
     return name.endswith(("running_mean", "running_var", "num_batches_tracked"))
@@ -187,12 +197,8 @@ def _from_torchvision(name: str) -> str:
 
 
 def _read(path: Path) -> dict[str, torch.Tensor]:
-    from ..models.weights import load_weights
-
     if path.suffix == ".safetensors":
         return load_weights(path)
-    from ..checkpoints.safe_pickle import load_torch
-
     content = load_torch(path)
     for wrapper in ("state_dict", "model"):
         if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):

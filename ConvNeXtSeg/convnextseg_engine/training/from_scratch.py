@@ -122,7 +122,10 @@ def _begin(
         )
     cases = chosen_cases(case_set)
     design = designed(new, cases["train"], recipe.patch)
-    check_task(_task(design, case_set), recipe)
+    task = _task(design, case_set)
+    check_task(task, recipe)
+    if design.encoder_weights:
+        _network(task, design, recipe)
     hashes = {split: [case.hash for case in items] for split, items in cases.items()}
     wanted = Run(
         f"{new.name}@{VERSION}", str(case_set.folder.absolute()), recipe.to_dict(), hashes, new_model=design.to_dict()

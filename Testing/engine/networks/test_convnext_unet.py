@@ -123,6 +123,37 @@ def test_weights_load_under_another_norm(classifier: tuple[str, dict, Path], nor
     torch.testing.assert_close(network.encoder.state_dict()["stem.1.weight"], own["stem.1.weight"])
 
 
+@pytest.mark.parametrize("wrapper", [None, "state_dict", "model"])
+def test_pickled_files_are_read_for_their_tensors_only(tmp_path: Path, wrapper: str | None) -> None:
+    source = Narrow()
+    state = source.encoder.state_dict()
+    torch.save({wrapper: state, "epoch": 3} if wrapper else state, tmp_path / "convnext.pth")
+    target = Narrow()
+    load_encoder_weights(target, tmp_path / "convnext.pth")
+    assert all(torch.equal(value, state[name]) for name, value in target.encoder.state_dict().items())
+
+
+def test_weights_that_are_no_numbers_are_refused_by_name(tmp_path: Path) -> None:
+    state = Narrow().encoder.state_dict()
+    state["stem.1.bias"][2] = float("nan")
+    torch.save(state, tmp_path / "nan.pth")
+    with pytest.raises(InputError, match=r"stem\.1\.bias holds values"):
+        load_encoder_weights(Narrow(), tmp_path / "nan.pth")
+
+
+def test_a_pickle_that_wants_more_than_tensors_is_refused(tmp_path: Path) -> None:
+    sentinel = tmp_path / "made"
+
+    class Hostile:
+        def __reduce__(self) -> tuple:
+            return (Path.touch, (sentinel,))
+
+    torch.save({"state_dict": Hostile()}, tmp_path / "hostile.pth")
+    with pytest.raises(InputError):
+        load_encoder_weights(Narrow(), tmp_path / "hostile.pth")
+    assert not sentinel.exists()
+
+
 def test_what_does_not_fit_is_named_and_nothing_changes(classifier: tuple[str, dict, Path], tmp_path: Path) -> None:
     _, _, path = classifier
     network = ConvNeXtUNet(3, 1, dim=2, **SMALL)

@@ -110,6 +110,7 @@ def test_a_cancelled_run_goes_on_with_what_it_began_with(case_set: CaseSet, quic
         ({"patch": (40, 32, 32)}, {}, "window"),
         ({"network": "convunext"}, {"patch": (32, 64, 64)}, "one slice at a time"),
         ({"encoder_weights": Path("x.safetensors")}, {}, "cannot start from a classifier"),
+        ({"encoder_weights": Path("x.safetensors"), "network": "convnext-unet-t-w4"}, {}, "x.safetensors"),
         ({}, {"grow_kernel": 5}, "grows the kernel"),
         ({}, {"freeze": {"encoder": None}}, "no part"),
         ({}, {"freeze": {name: None for name, _ in build(named("mednext-s-k3-w2").network, 1, 1).named_children()} | {
