@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from .traces import without_traces
 
 # MR intensities have no unit and real files have outliers (one BraTS 2021 case reaches 32767 in every sequence),
 # so the statistics are taken between these percentiles of the foreground.
@@ -17,15 +18,16 @@ _CLIP_PERCENTILES = (0.5, 99.5)
 
 
 def zscore_foreground(array: np.ndarray) -> np.ndarray:
-    """Return ``(array - mean) / deviation`` over the non-zero voxels; the background stays 0.
+    """Return ``(array - mean) / deviation`` over the foreground; the background stays 0.
 
     Args:
-        array: Intensities of one channel, shape ``(D, H, W)``; 0 is background. NaN and infinities count as background.
+        array: Intensities of one channel, shape ``(D, H, W)``; 0 is background, and so is the faint rim that
+            interpolation leaves around it. NaN and infinities count as background.
 
     Returns:
         float32 array of the same shape; all zeros if the channel is empty or constant.
     """
-    finite = np.nan_to_num(np.asarray(array, dtype=np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    finite = without_traces(np.nan_to_num(np.asarray(array, dtype=np.float32), nan=0.0, posinf=0.0, neginf=0.0))
     foreground = finite != 0
     result = np.zeros(finite.shape, dtype=np.float32)
     values = finite[foreground]
