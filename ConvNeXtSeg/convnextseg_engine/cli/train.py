@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,10 @@ def add_parser(subparsers: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--network", required=True, metavar="N", help="a name that “convnextseg networks list” shows, e.g. mednext-b-k5"
     )
+    parser.add_argument(
+        "--choose", action="append", default=[], type=_choice, metavar="KEY=VALUE", help="a part of the network that "
+        "differs from its name, e.g. norm=instance or depths=[3,3,27,3]; may be repeated",
+    )  # fmt: skip
     parser.add_argument("--cases", required=True, metavar="SET", help="folder of the case set")
     parser.add_argument("--name", required=True, metavar="MODEL", help="name of the new model")
     parser.add_argument(
@@ -72,6 +77,7 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
     new = NewModel(
         arguments.name, arguments.network, arguments.spacing, arguments.patch, arguments.title,
         arguments.skull_stripped, Path(weights) if weights else None, arguments.inflation,
+        dict(arguments.choose),
     )  # fmt: skip
     try:
         result = train_from_scratch(
@@ -100,6 +106,16 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
 def _rows(evaluations: dict[str, Any]) -> list[list[str]]:
     summaries = [evaluation.summary() for evaluation in evaluations.values()]
     return [[name, *(f"{summary[name]:.3f}" for summary in summaries)] for name in (summaries[0] if summaries else ())]
+
+
+def _choice(text: str) -> tuple[str, Any]:
+    key, given, value = text.partition("=")
+    if not key or not given:
+        raise argparse.ArgumentTypeError(f"“{text}” is not a choice such as norm=instance")
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        return key, value
 
 
 def _millimetres(text: str) -> tuple[float, float, float]:

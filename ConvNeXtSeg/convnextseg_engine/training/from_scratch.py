@@ -133,10 +133,11 @@ def _begin(
     if not resume:
         return start_run(wanted, folder)
     folder, run = resume_run(wanted, folder)
-    began = run.new_model.get("network_name")
-    if began != design.network_name:
+    began = run.new_model
+    if began.get("network") != design.network:
         raise InputError(
-            f"The interrupted training trains {began or 'an existing model'}, not {design.network_name}.",
+            f"The interrupted training trains {began.get('network_name', 'an existing model')}, "
+            f"not {design.network_name}{' with these choices' if new.choices else ''}.",
             reason="A training goes on as it began.",
             remedy="Resume it with its own network, or start a new training.",
             code="other-network",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from ..errors import InputError
 from ..images.grid import Grid
 from ..labels.case import Case
 from ..networks.extents import per_axis
-from ..networks.registry import named
+from ..networks.registry import TRAINING_WISHES, named, supports
 
 # Voxels are compared at a hundredth of a millimetre: a header's rounding is no other spacing.
 _SPACING_DECIMALS = 2
@@ -33,6 +33,8 @@ class NewModel:
         skull_stripped: Whether the cases' images have the skull removed, as they will be expected later.
         encoder_weights: A ConvNeXt classifier's file for the encoder to start from; ``convnext-unet`` networks only.
         inflation: How its kernels become 3D; see ``networks/convnext_weights.py``.
+        choices: Arguments of the network that differ from what its name stands for, for example
+            ``{"norm": "instance"}``.
     """
 
     name: str
@@ -43,6 +45,7 @@ class NewModel:
     skull_stripped: bool = False
     encoder_weights: Path | None = None
     inflation: str = "centre"
+    choices: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -104,13 +107,21 @@ def designed(new: NewModel, cases: list[Case], recipe_patch: tuple[int, int, int
             remedy="Choose convnext-unet-t, convnext-unet-s or convnext-unet-b, or leave the encoder weights out.",
             code="no-encoder",
         )
+    for choice in new.choices:
+        if choice == "dim" or choice in TRAINING_WISHES or not supports(info.network, choice):
+            raise InputError(
+                f"The network {info.name} has no “{choice}” to choose.",
+                reason=f"“convnextseg networks show {info.name}” tells what it is made of.",
+                remedy="Leave it out, or choose another network.",
+                code="unknown-choice",
+            )
     spacing = new.spacing or median_spacing([case.grid for case in cases])
     smallest, divisor = (_in_3d(value, info.dim) for value in (info.smallest, info.divisor))
     default = _no_larger_than_the_cases(info.patch, [case.grid for case in cases], spacing, divisor, smallest)
     return Design(
         name=new.name,
         network_name=info.name,
-        network=info.network,
+        network=info.network | new.choices,
         channels=tuple(dict.fromkeys(name for case in cases for name in case.channels)),
         spacing=spacing,
         patch=new.patch or recipe_patch or default,

@@ -41,6 +41,7 @@ def test_train_makes_a_model_that_grow_kernel_enlarges(
     ran = run(
         "train", "--network", "mednext-s-k3-w2", "--cases", cases.folder, "--name", "mine", "--recipe", recipe,
         "--spacing", "4,4,4.5", "--patch", "32,32,32", "--skull-stripped", "--title", "My model", "--device", "cpu",
+        "--choose", "norm=layer", "--choose", "grn=true",
         "--json",
     )  # fmt: skip
     assert ran.status == 0, ran.err
@@ -53,6 +54,7 @@ def test_train_makes_a_model_that_grow_kernel_enlarges(
     metadata = store.open("mine").metadata
     assert (metadata.title, metadata.spacing, metadata.patch) == ("My model", (4.0, 4.0, 4.5), (32, 32, 32))
     assert metadata.skull_stripped
+    assert (metadata.network["norm"], metadata.network["grn"]) == ("layer", True)
     assert "Not measured" in (store.open("mine").path / "README.md").read_text(encoding="utf-8")
 
     grown = run("models", "grow-kernel", "mine", "5", "--name", "mine-k5")
@@ -88,6 +90,7 @@ def test_a_kernel_that_cannot_be_grown_to_is_refused(
         ({"--steps": "x"}, "whole number"), ({"--spacing": "1,1"}, "three millimetre"), ({"--patch": "0,1,1"}, "voxel"),
         ({"--cases": "nowhere"}, "nowhere"),
         ({"--encoder-weights": "nowhere.pth", "--network": "convnext-unet-t-w4"}, "nowhere"),
+        ({"--choose": "norm"}, "not a choice"), ({"--choose": "x=1"}, "no “x” to choose"),
         ({"--name": "My Model"}, "cannot name"), ({"--patch": "30,32,32"}, "window"),
     ],
 )  # fmt: skip

@@ -66,14 +66,16 @@ def test_a_2d_network_starts_from_a_classifier_and_works_on_volumes(
     for case in case_set.cases():
         softmax.add(case.id, case.study(), case.mask(), case.split)
     new = replace(
-        NEW, network="convnext-unet-t-w4-2d", patch=(32, 1, 32), encoder_weights=tmp_path / "convnext.safetensors"
-    )
+        NEW, network="convnext-unet-t-w4-2d", patch=(64, 1, 32), encoder_weights=tmp_path / "convnext.safetensors",
+        choices={"norm": "instance"},
+    )  # fmt: skip
     # The encoder cannot move in two steps, so what it began with is still to be seen.
     frozen = replace(quick, freeze={"encoder": None})
     result = train_from_scratch(new, softmax, frozen, store, run_folder=tmp_path / "run")
     model = store.open("mine")
     assert model.contract.outputs == "exclusive"
-    assert model.metadata.patch == (32, 1, 32)
+    assert model.metadata.patch == (64, 1, 32)
+    assert model.metadata.network["norm"] == "instance"
     assert model.metadata.lineage["encoder_weights"]["naming"] == "timm"
     assert str(tmp_path) not in (model.path / "metadata.json").read_text(encoding="utf-8")
     weights = load_weights(model.weights_path)
@@ -106,6 +108,9 @@ def test_a_cancelled_run_goes_on_with_what_it_began_with(case_set: CaseSet, quic
     ("change", "recipe_change", "words"),
     [
         ({"network": "mednext-q-k3"}, {}, "no network"),
+        ({"choices": {"colour": "red"}}, {}, "no “colour” to choose"),
+        ({"choices": {"dim": 2}}, {}, "no “dim” to choose"),
+        ({"choices": {"norm": "batch"}}, {}, "norm='batch'"),
         ({"name": "Not a name"}, {}, "cannot name a model"),
         ({"patch": (40, 32, 32)}, {}, "window"),
         ({"network": "convunext"}, {"patch": (32, 64, 64)}, "one slice at a time"),

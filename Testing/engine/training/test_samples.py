@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from convnextseg_engine.images.grid import Grid
+from convnextseg_engine.images.nnunet.preparation import IntensityRule, Preparation, ResamplingRule
 from convnextseg_engine.images.prepare import InputSpec
 from convnextseg_engine.images.study import Study
 from convnextseg_engine.labels.contract import LabelContract
@@ -146,3 +148,24 @@ def test_processes_draw_what_one_accumulates(case: TrainingCase) -> None:
     assert not torch.equal(alone.batch(4, 0)[0], alone.batch(4, 1)[0])
     steps = [step for step, _ in alone.prefetched(1, 2)]
     assert steps == [1, 1, 2, 2]
+
+
+@pytest.mark.parametrize("axes", [(0, 1, 2), (1, 2, 0), (2, 0, 1)])
+def test_truth_follows_the_image_through_another_programs_preparation(contract: LabelContract, axes: tuple) -> None:
+    # The cube that is the only bright thing, on an oblique grid whose slices are thick, in nnU-Net's order of axes.
+    shape = (16, 44, 40)
+    mask = np.zeros(shape, np.uint8)
+    mask[5:11, 20:30, 8:20] = 4
+    tilted = (0.96, 0.28, 0.0, -0.28, 0.96, 0.0, 0.0, 0.0, 1.0)
+    grid = Grid(shape[::-1], (1.0, 1.2, 3.0), (5.0, -7.0, 11.0), tilted)
+    study = Study({"T1": grid.image((1.0 + 10.0 * (mask > 0)).astype(np.float32))}, "T1")
+    rule = ResamplingRule(1)
+    spacing = tuple((3.0, 1.0, 1.0)[axis] for axis in axes)
+    preparation = Preparation("nnunet-v2", axes, spacing, (IntensityRule("zscore"),), rule, rule)
+    spec = InputSpec(("T1",), (1.0, 1.0, 3.0), preparation=preparation.to_dict())
+    ready = training_case(study, mask, contract, spec)
+    assert ready.regions.shape[1:] == ready.image.shape[1:]
+    assert ready.regions[0].sum() == pytest.approx(np.count_nonzero(mask) * 1.2, rel=0.1)
+    middle = 0.5 * (ready.image[0].min() + ready.image[0].max())
+    overlap = 2 * (ready.regions[0] & (ready.image[0] > middle)).sum()
+    assert overlap / (ready.regions[0].sum() + (ready.image[0] > middle).sum()) > 0.95
