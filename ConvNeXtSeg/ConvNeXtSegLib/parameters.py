@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import vtk
 
@@ -13,6 +14,7 @@ MODULE_NAME = "ConvNeXtSeg"
 
 _CHANNEL_ROLE = "Channel."
 _RESULT_ROLE = "Result"
+_BRAIN_MASK_ROLE = "BrainMask"
 
 # Choices about how to work, not about which patient: they outlive the scene, so that the next patient starts with them.
 _DEFAULTS = {
@@ -21,6 +23,16 @@ _DEFAULTS = {
     "CaseSet": "",
     "Recipe": "adapt",
     "Steps": "0",
+    "Preparation": "{}",
+}
+# What is looked at costs a second; what changes the images is for the user to ask for.
+_PREPARATION = {
+    "align": True,
+    "register": False,
+    "brain": False,
+    "brain_source": "scene",
+    "dilation_mm": 0.0,
+    "expectations": True,
 }
 _REFERENCE_CHANNEL = "ReferenceChannel"
 _DECIDED_CHANNELS = "DecidedChannels"
@@ -119,6 +131,34 @@ class Parameters:
     @steps.setter
     def steps(self, value: int | None) -> None:
         self._set("Steps", str(int(value or 0)))
+
+    @property
+    def preparation(self) -> dict[str, Any]:
+        """What is done before a segmentation: ``align``, ``register``, ``brain``, ``brain_source``, …"""
+        try:
+            stored = json.loads(self._get("Preparation"))
+        except ValueError:  # a scene that was edited by hand
+            return dict(_PREPARATION)
+        stored = stored if isinstance(stored, dict) else {}
+        return {
+            name: stored[name] if isinstance(stored.get(name), type(default)) else default
+            for name, default in _PREPARATION.items()
+        }
+
+    @preparation.setter
+    def preparation(self, value: dict[str, Any]) -> None:
+        self._set("Preparation", json.dumps(value))
+
+    @property
+    def brain_mask(self) -> slicer.vtkMRMLNode | None:
+        """The segmentation or label map that says what is brain, or None."""
+        return self.node.GetNodeReference(_BRAIN_MASK_ROLE)
+
+    @brain_mask.setter
+    def brain_mask(self, node: slicer.vtkMRMLNode | None) -> None:
+        node_id = node.GetID() if node else None
+        if self.node.GetNodeReferenceID(_BRAIN_MASK_ROLE) != node_id:
+            self.node.SetNodeReferenceID(_BRAIN_MASK_ROLE, node_id)
 
     @property
     def reference_channel(self) -> str:

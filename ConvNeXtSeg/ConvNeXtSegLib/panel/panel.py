@@ -11,6 +11,7 @@ from .cases import CasesSection
 from .collaborators import Collaborators
 from .finetune import FinetuneSection
 from .models import ModelsSection
+from .prepare import PrepareSection
 from .review import ReviewSection
 from .segment import SegmentSection
 from .system import SystemSection
@@ -29,6 +30,8 @@ class Panel:
         self._with, self._charts = collaborators, charts
         self._complete = False
         self.segment = SegmentSection(layout, collaborators, self._on_result, self._on_choice)
+        self.prepare = PrepareSection(layout, collaborators, self.segment.channels, self._chosen_model)
+        self.segment.use(self.prepare)
         self.review = ReviewSection(layout, collaborators.scene)
         self.cases = CasesSection(
             layout, collaborators, self.segment.channels, self._chosen_model, self._on_cases_changed
@@ -44,6 +47,7 @@ class Panel:
     def enter(self) -> None:
         """The module is shown."""
         self.segment.refresh()
+        self.prepare.refresh()
         self.cases.refresh()
         self.finetune.refresh()
         self.review.enter()
@@ -55,6 +59,7 @@ class Panel:
     def before_scene_closes(self) -> None:
         """Let go of the scene's nodes and end the run; a training goes on, it belongs to no scene."""
         self.segment.abandon()
+        self.prepare.abandon()
         self.review.forget()
 
     def after_scene_closed(self) -> None:
@@ -65,6 +70,7 @@ class Panel:
     def show_scene(self) -> None:
         """Show what the parameters of the present scene say, as after loading one."""
         self.segment.refresh()
+        self.prepare.refresh()
         self.cases.refresh()
         self.finetune.refresh()
         result = self._with.parameters.result
@@ -74,6 +80,7 @@ class Panel:
     def close(self) -> None:
         """End everything; a training writes a checkpoint and can be resumed."""
         self.segment.abandon()
+        self.prepare.abandon()
         self.segment.channels.release()
         self.review.leave()
         self._charts.release()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Protocol
 
 import qt
 from slicer.i18n import tr as _
@@ -13,6 +14,7 @@ from convnextseg_engine.errors import ConvNeXtSegError, InputError, RunCancelled
 from convnextseg_engine.models.folder import ModelFolder
 from convnextseg_engine.worker.messages import Progress
 
+from ..process.preparation_run import PreparationWishes
 from ..process.segmentation_run import Listener, SegmentationInputs, SegmentationOutcome, SegmentationRun
 from ..scene.segmentation import source_volume
 from .channels import ChannelSelectors
@@ -23,6 +25,16 @@ from .wording import joined, progress_text, seconds_text
 
 # In segment.ui the channels stand below the model and what it may be used for.
 _FIRST_CHANNEL_ROW = 2
+
+
+class Preparation(Protocol):
+    """What comes before a segmentation."""
+
+    def wishes(self) -> PreparationWishes:
+        """Return what is to be done."""
+
+    def show(self, value: dict[str, Any]) -> None:
+        """Show what the worker says was done."""
 
 
 class SegmentSection(Section):
@@ -50,6 +62,7 @@ class SegmentSection(Section):
         self._run_model: ModelFolder | None = None
         self._starting_s: float | None = None
         self._failed = False
+        self._preparation: Preparation | None = None
         ui = self.ui
         self.channels = ChannelSelectors(
             ui.segmentInputs.layout(),
@@ -67,6 +80,10 @@ class SegmentSection(Section):
         self.result = ResultView(ui)
         self._show_idle("")
         self.refresh()
+
+    def use(self, preparation: Preparation) -> None:
+        """Prepare each study as this says, and show there what was done."""
+        self._preparation = preparation
 
     @property
     def running(self) -> bool:
@@ -120,6 +137,7 @@ class SegmentSection(Section):
                     self._run_model,
                     chosen_value(self.ui.deviceSelector),
                     previous.GetID() if previous else None,
+                    self._preparation.wishes() if self._preparation is not None else None,
                 ),
                 Listener(self._on_progress, self._on_done, self._on_error),
             )
@@ -213,6 +231,8 @@ class SegmentSection(Section):
             self._show_idle("")
         self._with.parameters.result = node
         self.result.show(outcome, self._run_model.contract)
+        if self._preparation is not None:
+            self._preparation.show(outcome.value)
         if outcome.value["warnings"]:
             self.messages.show_note(_("Please note"), joined(outcome.value["warnings"]))
         self._on_result(node)

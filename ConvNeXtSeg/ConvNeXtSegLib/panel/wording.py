@@ -34,6 +34,9 @@ def stage_text(stage: str) -> str:
     names = {
         "import": _("Starting the engine"),
         "load": _("Loading the model"),
+        "align": _("Comparing the images"),
+        "brain mask": _("Removing what is not brain"),
+        "expectations": _("Comparing the study with what the model expects"),
         "prepare": _("Preparing the images"),
         "predict": _("Segmenting"),
         "restore": _("Back to the original voxels"),

@@ -18,6 +18,7 @@ from convnextseg_engine.worker.messages import Progress
 from ..scene.segmentation import place_result
 from ..scene.volumes import VolumeHandle, read_volume
 from .call import Call
+from .preparation_run import PreparationWishes
 from .worker import Worker
 
 
@@ -31,6 +32,7 @@ class SegmentationInputs:
         model: The model, opened.
         device: ``"auto"``, ``"cpu"``, ``"cuda:0"``, …
         previous_id: ID of an earlier result that may be refreshed if nobody has touched it, or None.
+        preparation: What is done to the study before, or None for nothing.
     """
 
     volumes: Mapping[str, slicer.vtkMRMLScalarVolumeNode]
@@ -38,6 +40,7 @@ class SegmentationInputs:
     model: ModelFolder
     device: str
     previous_id: str | None
+    preparation: PreparationWishes | None = None
 
 
 @dataclass(frozen=True)
@@ -102,9 +105,11 @@ class SegmentationRun:
         self._target: VolumeHandle = read_volume(inputs.volumes[inputs.reference]).handle
         try:
             channels = {name: self._put(name, node) for name, node in inputs.volumes.items()}
+            preparation, refs = (None, []) if inputs.preparation is None else inputs.preparation.put(exchange)
         except BaseException:
             self._discard()
             raise
+        self._refs += refs
         self._call = Call(
             "segment",
             {
@@ -113,6 +118,7 @@ class SegmentationRun:
                 "model": inputs.model.spec,
                 "device": inputs.device,
                 "backend": "auto",
+                "preparation": preparation,
                 "exchange": str(exchange.folder),
             },
             self._on_result,
