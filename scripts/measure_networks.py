@@ -1,6 +1,6 @@
 """Measure what the networks of the registry cost in inference, and write docs/networks.md's table.
 
-    .venv/bin/python scripts/measure_networks.py [NAME …] [--json F] [--write] [--again]
+    .venv/bin/python scripts/measure_networks.py [NAME …] [--json F] [--write] [--again] [--on-paper]
 
 For each network: parameters, multiply–adds and seconds for its default window, and the peak memory beyond that of
 Python and its libraries, with PyTorch and with OpenVINO (where it is installed) in fp32 on this CPU. Each measurement
@@ -131,17 +131,19 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="F", help="keep figures in this file")
     parser.add_argument("--write", action="store_true", help="keep figures in the package, and the table in docs/")
     parser.add_argument("--again", action="store_true", help="measure also what has figures")
+    parser.add_argument("--on-paper", action="store_true", help="only count parameters and multiply–adds")
     parser.add_argument("--seconds", type=float, default=10, help="for the timed runs of a network (default 10)")
     options = parser.parse_args()
     chosen = [named(name) for name in options.names or names()]
     files = [file for file in (KEPT if options.write else None, options.json) if file is not None]
     figures = kept(files[0] if files else None)
-    backends = ["torch", *(["openvino"] if util.find_spec("openvino") else [])]
+    backends = [] if options.on_paper else ["torch", *(["openvino"] if util.find_spec("openvino") else [])]
     order = {name: place for place, name in enumerate(names())}
     failed = 0
     for info in chosen:
         rows = {row["name"]: row for row in figures["rows"]}
-        if info.name not in rows or options.again:
+        known = rows.get(info.name, {})
+        if not known or options.again or any(backend not in known for backend in backends):
             print(f"{info.name} …", file=sys.stderr, flush=True)
             try:
                 rows[info.name] = row_of(info, backends, options.seconds)

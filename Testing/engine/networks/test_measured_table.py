@@ -31,7 +31,7 @@ def measured_names(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[
         if info.name == "unet":
             raise RuntimeError("unet with torch: exit status 1, killed")
         return {"name": info.name, "network": info.network, "patch": [1, 2, 3], "parameters": 1234, "gmac": 5.0,
-                "torch": FIGURES}  # fmt: skip
+                } | dict.fromkeys(backends, FIGURES)  # fmt: skip
 
     monkeypatch.setattr(script, "row_of", row_of)
     return asked
@@ -59,10 +59,22 @@ def test_an_interrupted_measurement_goes_on(
     assert measured_names == ["segresnet", "mednext-s-k3", "convunext"]
     rows = json.loads(file.read_text(encoding="utf-8"))["rows"]
     assert [row["name"] for row in rows] == ["mednext-s-k3", "convunext", "segresnet"]  # the registry's order
-    assert "| convunext | 1,234 | 1 × 2 × 3 | 5.0 | 1.25 | 0.00 | – | – |" in capsys.readouterr().out
+    assert "| convunext | 1,234 | 1 × 2 × 3 | 5.0 | 1.25 | 0.00 | 1.25 | 0.00 |" in capsys.readouterr().out
     assert call(script, monkeypatch, "convunext", "--json", file, "--again") == 0
     assert measured_names[-1] == "convunext"
     assert len(measured_names) == 4
+
+
+def test_what_was_only_counted_is_measured_later(
+    script: ModuleType, measured_names: list[str], monkeypatch, tmp_path: Path, capsys
+) -> None:
+    file = tmp_path / "figures.json"
+    assert call(script, monkeypatch, "segresnet", "--json", file, "--on-paper") == 0
+    assert "| segresnet | 1,234 | 1 × 2 × 3 | 5.0 | – | – | – | – |" in capsys.readouterr().out
+    assert call(script, monkeypatch, "segresnet", "--json", file) == 0
+    assert call(script, monkeypatch, "segresnet", "--json", file, "--on-paper") == 0
+    assert measured_names == ["segresnet"] * 2
+    assert "– |" not in capsys.readouterr().out
 
 
 def test_figures_of_another_computer_are_dropped(
