@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
-from . import calibrate, grow_kernel, import_model
+from . import calibrate, grow_kernel, import_model, tune
 from .output import Output, table
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def add_parser(subparsers: Any, common: argparse.ArgumentParser) -> None:
 
     import_model.add_action(actions, common)
     grow_kernel.add_action(actions, common)
+    tune.add_action(actions, common)
     calibrate.add_action(actions, common)
     action("list", _list, "list models and their versions")
     show = action("show", _show, "show what a model says about itself")

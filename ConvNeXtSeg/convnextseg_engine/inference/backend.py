@@ -19,6 +19,7 @@ class Backend(Protocol):
         precision: What it computes in, for example ``"fp32"``.
         max_window_batch: The most windows at a time, or None.
         fixed_patch: The only window it takes, (D, H, W), or None.
+        holds_memory: Whether it keeps its working memory between windows, and has it now.
     """
 
     name: str
@@ -26,9 +27,14 @@ class Backend(Protocol):
     precision: str
     max_window_batch: int | None
     fixed_patch: Extents | None
+    holds_memory: bool
 
     def in_precision(self, precision: str) -> Backend:
         """Return a backend with the same weights in memory that computes in another precision."""
+        ...
+
+    def release(self) -> None:
+        """Give back working memory that is kept between windows; the next window takes it again."""
         ...
 
     def logits(self, windows: torch.Tensor, check: Callable[[], None]) -> torch.Tensor:

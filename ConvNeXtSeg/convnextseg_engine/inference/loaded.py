@@ -24,7 +24,8 @@ from .backend import Backend
 from .backend_names import checked_backend_name
 from .device import Device, choose_device
 from .memory import is_out_of_memory
-from .openvino_backend import OpenVinoBackend, openvino_version
+from .openvino_backend import OpenVinoBackend, cpu_capabilities, cpu_name, openvino_version
+from .precision import PrecisionChoice, choose_precision, read_tuning
 from .torch_backend import TorchBackend
 
 
@@ -84,6 +85,7 @@ def load(
     *,
     patch: Extents | None = None,
     plain: bool = False,
+    precision: str | None = None,
 ) -> LoadedModel:
     """Load a model's networks.
 
@@ -93,6 +95,7 @@ def load(
         backend: ``"auto"`` (OpenVINO on the CPU if it is installed, else PyTorch), ``"torch"`` or ``"openvino"``.
         patch: Window to prepare for, (D, H, W); None for the model's own.
         plain: Take PyTorch in its default memory layout, for bits that equal those of other programs.
+        precision: What to ask OpenVINO for, ``"f32"``, ``"f16"`` or ``"bf16"``; None for the best that is proved.
 
     Raises:
         InputError: If the device or backend is unknown, they exclude each other, or the weights or the window do not
@@ -121,7 +124,7 @@ def load(
         placed = tuple(TorchBackend(network, "cpu", plain=True) for network in networks)
         reason = "PyTorch in its default layout gives the very bits that other programs get from it."
     elif chosen.name == "cpu":
-        placed, reason = _on_cpu(model, networks, backend, patch)
+        placed, reason = _on_cpu(model, networks, backend, patch, precision)
     return LoadedModel(model, chosen, placed, reason, time.perf_counter() - started, smaller, plain)
 
 
@@ -164,7 +167,7 @@ def _smaller_patch(network: nn.Module, patch: Extents) -> Extents | None:
 
 
 def _on_cpu(
-    model: ModelFolder, networks: list[nn.Module], backend: str, patch: Extents
+    model: ModelFolder, networks: list[nn.Module], backend: str, patch: Extents, precision: str | None
 ) -> tuple[tuple[Backend, ...], str]:
     def with_torch(reason: str) -> tuple[tuple[Backend, ...], str]:
         return tuple(TorchBackend(network, "cpu") for network in networks), reason
@@ -180,12 +183,15 @@ def _on_cpu(
                 code="no-openvino",
             )
         return with_torch("OpenVINO, which is faster on CPUs, is not installed.")
-    description = json.dumps(model.metadata.network, sort_keys=True)
     try:
+        if precision is None:
+            choice = choose_precision(cpu_capabilities(), read_tuning(tuning_identity(model)))
+        else:
+            choice = PrecisionChoice(precision, f"{precision} was asked for.")
         compiled = tuple(
             OpenVinoBackend(
-                network, len(model.metadata.channels), patch, f"{sha256_of(weights)} {description}",
-                home_folder() / "cache" / "openvino",
+                network, len(model.metadata.channels), patch, _content(model, weights),
+                home_folder() / "cache" / "openvino", choice.hint,
             )
             for network, weights in zip(networks, model.weights_paths, strict=True)
         )  # fmt: skip
@@ -194,7 +200,17 @@ def _on_cpu(
         if backend == "openvino":
             raise _openvino_failed(first_line, error) from error
         return with_torch(f"OpenVINO could not take over this network ({first_line}).")
-    return compiled, f"OpenVINO {version} is installed and is faster than PyTorch on CPUs."
+    return compiled, f"OpenVINO {version} is installed and is faster than PyTorch on CPUs. {choice.reason}"
+
+
+def tuning_identity(model: ModelFolder) -> str:
+    """Return what a comparison of precisions holds for: these weights on this CPU with this OpenVINO."""
+    contents = " ".join(_content(model, weights) for weights in model.weights_paths)
+    return f"{contents} {model.metadata.patch} {cpu_name()} {openvino_version()}"
+
+
+def _content(model: ModelFolder, weights: Path) -> str:
+    return f"{sha256_of(weights)} {json.dumps(model.metadata.network, sort_keys=True)}"
 
 
 def _openvino_failed(first_line: str, error: Exception) -> ConvNeXtSegError:

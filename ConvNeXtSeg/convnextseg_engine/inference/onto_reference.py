@@ -13,6 +13,7 @@ import SimpleITK as sitk
 
 from ..images.grid import Grid
 from ..images.resample import cropped_grid, resample
+from ..images.separable import parallel_axes, resample_parallel
 from ..labels.contract import LabelContract
 from ..labels.regions import labels_from_regions
 from ..progress import Reporter
@@ -50,18 +51,25 @@ def restore_labels(
     mask = np.zeros(target.shape, dtype=np.uint8)
     kept = np.zeros((len(probabilities), *target.shape), dtype=np.float32) if keep else None
     start, size = covered_box(inner, target)
-    images = [inner.image(region) for region in probabilities]
     (i, j, k), (width, height, depth) = start, size
     thickness = slices_at_a_time(len(probabilities), size)
     for done in range(0, depth, thickness):
         reporter.progress("restore", done / depth, "onto the grid of the chosen volume")
         here = cropped_grid(target, (i, j, k + done), (width, height, min(thickness, depth - done)))
         place = (slice(k + done, k + done + here.size[2]), slice(j, j + height), slice(i, i + width))
-        slab = np.stack([sitk.GetArrayFromImage(resample(image, here)) for image in images])
+        slab = np.stack([_on(here, region, inner) for region in probabilities])
         mask[place] = labels_from_regions(slab, contract)
         if kept is not None:
             kept[(slice(None), *place)] = slab
     return Restored(mask, kept)
+
+
+def _on(target: Grid, region: np.ndarray, inner: Grid) -> np.ndarray:
+    parallel = parallel_axes(inner, target)
+    if parallel is not None:
+        return resample_parallel(region, *parallel)
+    # One region at a time becomes an image, because an image is a copy.
+    return sitk.GetArrayFromImage(resample(inner.image(region), target))
 
 
 def slices_at_a_time(regions: int, size: tuple[int, int, int]) -> int:

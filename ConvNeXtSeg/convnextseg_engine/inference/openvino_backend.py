@@ -42,6 +42,16 @@ def _silent_openvino() -> Any:
     return openvino
 
 
+def cpu_capabilities() -> tuple[str, ...]:
+    """Return what OpenVINO says that this CPU computes itself, for example ``("FP32", "INT8", "BF16")``."""
+    return tuple(_silent_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+
+
+def cpu_name() -> str:
+    """Return what OpenVINO calls this CPU."""
+    return str(_silent_openvino().Core().get_property("CPU", "FULL_DEVICE_NAME"))
+
+
 class OpenVinoBackend:
     """A network compiled for the CPU and one patch size.
 
@@ -51,22 +61,28 @@ class OpenVinoBackend:
         patch: D, H, W in voxels.
         identity: What the network's values are (a digest of its weights); names the cache entry.
         cache: Folder for converted and compiled models, or None to convert each time.
+        precision: What to ask OpenVINO for: ``"f32"``, ``"f16"`` or ``"bf16"``. What it then does is in the attribute
+            ``precision``.
     """
 
     name = "openvino"
     device = "cpu"
     max_window_batch = 1
 
-    def __init__(self, network: nn.Module, inputs: int, patch: tuple[int, int, int], identity: str, cache: Path | None):
+    def __init__(
+        self, network: nn.Module, inputs: int, patch: tuple[int, int, int], identity: str, cache: Path | None,
+        precision: str = "f32",
+    ):  # fmt: skip
         self._ov = _silent_openvino()
         self._core = self._ov.Core()
         self.fixed_patch = patch
+        self.holds_memory = False
         shape = [1, inputs, *patch]
         settings: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
             # With pinning on, torch in the same process became 2 to 6 times slower (measured).
             "ENABLE_CPU_PINNING": False,
-            "INFERENCE_PRECISION_HINT": "f32",
+            "INFERENCE_PRECISION_HINT": precision,
         }
         entry = None
         if cache is not None:
@@ -125,6 +141,7 @@ class OpenVinoBackend:
             float32 logits ``(1, R, D, H, W)``.
         """
         self._request.set_input_tensor(self._ov.Tensor(windows.contiguous().numpy()))
+        self.holds_memory = True
         self._request.start_async()
         try:
             while not self._request.wait_for(_POLL_MS):
@@ -134,6 +151,17 @@ class OpenVinoBackend:
             self._wait_for_end()
             raise
         return torch.from_numpy(self._request.get_output_tensor(0).data.copy())
+
+    def release(self) -> None:
+        """Give back the working memory; the next window takes it again."""
+        self._compiled.release_memory()
+        self.holds_memory = False
+
+    def in_precision(self, precision: str) -> OpenVinoBackend:
+        """Return this backend if it computes so; a compiled network computes in one precision only."""
+        if precision != self.precision:
+            raise ValueError(f"this network was compiled for {self.precision}, not {precision}")
+        return self
 
     def _wait_for_end(self) -> None:
         with contextlib.suppress(RuntimeError):  # OpenVINO reports its own cancellation as an error

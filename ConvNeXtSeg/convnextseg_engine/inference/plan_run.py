@@ -9,8 +9,11 @@ import numpy as np
 from ..errors import ConvNeXtSegError, ResourceError
 from ..images.prepare import PreparedInput
 from ..labels.contract import EXCLUSIVE, LabelContract
+from ..networks.memory import memory_of
 from ..progress import Reporter
 from .backend import Backend
+from .estimate import MemoryEstimate, RunSize, estimate
+from .free_memory import free_device_bytes, free_host_bytes, resident_bytes
 from .loaded import LoadedModel, load
 from .memory import Plan, changes, is_out_of_memory, ladder
 from .options import Settings
@@ -32,6 +35,7 @@ class PlannedRun:
         refusals: Plans that did not fit, one sentence each.
         changes: What the plan changed in the result, one sentence each.
         network_seconds: How long the networks took.
+        expected_bytes: Estimate of the most memory that this process will have; None if the system tells too little.
     """
 
     outputs: np.ndarray
@@ -40,9 +44,12 @@ class PlannedRun:
     refusals: tuple[str, ...]
     changes: tuple[str, ...]
     network_seconds: float
+    expected_bytes: int | None
 
 
-def run_by_plan(prepared: PreparedInput, loaded: LoadedModel, settings: Settings, reporter: Reporter) -> PlannedRun:
+def run_by_plan(
+    prepared: PreparedInput, loaded: LoadedModel, settings: Settings, size: RunSize, reporter: Reporter
+) -> PlannedRun:
     """Run the networks over a prepared study.
 
     Raises:
@@ -51,24 +58,71 @@ def run_by_plan(prepared: PreparedInput, loaded: LoadedModel, settings: Settings
     """
     if settings.arithmetic == "nnunet-v2" and not loaded.plain:  # half-precision sums keep every last bit's trace
         loaded = load(loaded.model, loaded.device.name, plain=True)
-    refusals: list[str] = []
     plans = plans_of(loaded, settings)
-    for plan in plans:
+    needs = {plan: _need(plan, loaded, size) for plan in plans}
+    fitting, refusals = _fitting(needs)
+    for plan in fitting:
+        need = needs[plan]
+        resident = resident_bytes()
         try:
             backends = [TimedBackend(backend) for backend in _backends(loaded, plan)]
-            options = _options(plan, settings, loaded)
-            outputs = predict(prepared.array, backends, options, reporter)
+            outputs = predict(prepared.array, backends, _options(plan, settings, loaded), reporter)
         except Exception as error:
             if isinstance(error, ConvNeXtSegError) or not is_out_of_memory(error):
                 raise
             refusals.append(f"There was not enough memory for {plan}.")
         else:
-            seconds = sum(backend.seconds for backend in backends)
-            told = tuple(changes(plan, plans[0]))
-            return PlannedRun(outputs, tuple(backends), plan, tuple(refusals), told, seconds)
+            return PlannedRun(
+                outputs=outputs,
+                backends=tuple(backends),
+                plan=plan,
+                refusals=tuple(refusals),
+                changes=tuple(changes(plan, plans[0])),
+                network_seconds=sum(backend.seconds for backend in backends),
+                expected_bytes=None if resident is None else resident + need.host,
+            )
         # Only here, after the error and the tensors in its traceback are gone, can their memory be given back.
         _free_cached_memory(plan.device)
     raise no_memory(" ".join(refusals))
+
+
+def _need(plan: Plan, loaded: LoadedModel, size: RunSize) -> MemoryEstimate:
+    backend = loaded.backend
+    on_its_device = plan.device == backend.device
+    network = memory_of(loaded.model.metadata.network, backend.name if on_its_device else "torch")
+    return estimate(plan, size, network, held=on_its_device and backend.holds_memory)
+
+
+def _fitting(needs: dict[Plan, MemoryEstimate]) -> tuple[list[Plan], list[str]]:
+    """Return the plans that should fit, and why the others do not.
+
+    Raises:
+        ResourceError: If none fits and that is certain. A guess does not turn anybody away: then the leanest are tried.
+    """
+    shortages = {plan: _shortage(plan, need) for plan, need in needs.items()}
+    refusals = [shortage for shortage in shortages.values() if shortage]
+    fitting = [plan for plan, shortage in shortages.items() if not shortage]
+    if fitting:
+        return fitting, refusals
+    leanest = min(need.host + need.device for need in needs.values())
+    tried = [plan for plan, need in needs.items() if need.host + need.device == leanest]
+    if needs[tried[0]].measured:
+        raise no_memory(refusals[-1])
+    return tried, []
+
+
+def _shortage(plan: Plan, need: MemoryEstimate) -> str:
+    """Say which memory a plan would lack, or return an empty string."""
+    for where, taken, free in (
+        ("this computer has", need.host, free_host_bytes()),
+        (f"{plan.device} has", need.device, free_device_bytes(plan.device)),
+    ):
+        if taken and free is not None and taken > free:
+            return (
+                f"There is not enough memory for {plan}: it would take about {taken / 1e9:.1f} GB, and {where} "
+                f"{free / 1e9:.1f} GB free."
+            )
+    return ""
 
 
 def plans_of(loaded: LoadedModel, settings: Settings) -> tuple[Plan, ...]:

@@ -9,15 +9,16 @@ import numpy as np
 from ..errors import ConvNeXtSegError
 from ..images.canonical import canonical_grid, is_left_handed
 from ..images.grid import Grid
-from ..images.prepare import prepare
+from ..images.prepare import PreparedInput, prepare
 from ..images.study import Study
 from ..labels.contract import LabelContract
 from ..progress import Reporter
 from .components import without_small_components
+from .estimate import RunSize
 from .loaded import LoadedModel
 from .memory import is_out_of_memory
 from .nnunet_result import check_arithmetic, restore_nnunet
-from .onto_reference import restore_labels
+from .onto_reference import covered_box, restore_labels
 from .options import SegmentOptions, Settings, settings_for
 from .outputs import probabilities_of
 from .plan_run import no_memory, run_by_plan
@@ -44,6 +45,8 @@ class Segmentation:
         plan: How memory was used, in words.
         reasons: Why this device, backend and plan, one sentence each.
         warnings: What the user should know about this result, one sentence each.
+        expected_bytes: Estimate, made before the networks ran, of the most memory that this process will have had; None
+            if the system tells too little.
     """
 
     mask: np.ndarray
@@ -60,6 +63,7 @@ class Segmentation:
     plan: str
     reasons: tuple[str, ...]
     warnings: tuple[str, ...]
+    expected_bytes: int | None = None
 
 
 def segment(
@@ -103,11 +107,12 @@ def _segment(study: Study, loaded: LoadedModel, reporter: Reporter, options: Seg
     reporter.progress("prepare", 0.0, "bringing the channels onto one grid")
     prepared = prepare(study, spec)
     clock.lap("prepare")
-    ran = run_by_plan(prepared, loaded, settings, reporter.part(0.1, 0.92))
-    clock.seconds["network"] = ran.network_seconds
-    clock.lap("windows", ran.network_seconds)
     reference = study.channels[study.reference]
     target = canonical_grid(reference)
+    size = _size(prepared, target, contract, options)
+    ran = run_by_plan(prepared, loaded, settings, size, reporter.part(0.1, 0.92))
+    clock.seconds["network"] = ran.network_seconds
+    clock.lap("windows", ran.network_seconds)
     back = reporter.part(0.92, 1.0)
     keep = options.keep_probabilities
     if prepared.placement is not None:
@@ -144,6 +149,20 @@ def _segment(study: Study, loaded: LoadedModel, reporter: Reporter, options: Seg
         plan=f"{ran.plan}{_views(settings, len(ran.backends))}, {backend.precision}, with {backend.name}",
         reasons=(loaded.device.reason, loaded.backend_reason, *ran.refusals),
         warnings=(*warnings, *ran.changes),
+        expected_bytes=ran.expected_bytes,
+    )
+
+
+def _size(prepared: PreparedInput, target: Grid, contract: LabelContract, options: SegmentOptions) -> RunSize:
+    _, covered = covered_box(prepared.grid, target)
+    return RunSize(
+        prepared=prepared.array.shape[1:],
+        target=target.shape,
+        covered=covered[::-1],
+        channels=len(prepared.array),
+        outputs=contract.network_outputs,
+        regions=len(contract.regions),
+        keep=options.keep_probabilities,
     )
 
 

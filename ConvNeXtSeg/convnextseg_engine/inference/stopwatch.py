@@ -40,8 +40,22 @@ class TimedBackend:
         self.device = backend.device
         self.precision = backend.precision
         self.max_window_batch = backend.max_window_batch
+        self.fixed_patch = backend.fixed_patch
         self.seconds = 0.0
         self._backend = backend
+
+    @property
+    def holds_memory(self) -> bool:
+        """Whether the backend holds working memory now."""
+        return self._backend.holds_memory
+
+    def in_precision(self, precision: str) -> TimedBackend:
+        """Return the backend in another precision, timed anew."""
+        return TimedBackend(self._backend.in_precision(precision))
+
+    def release(self) -> None:
+        """Let the backend give back its working memory."""
+        self._backend.release()
 
     def logits(self, windows: torch.Tensor, check: Callable[[], None]) -> torch.Tensor:
         """Return the backend's logits."""

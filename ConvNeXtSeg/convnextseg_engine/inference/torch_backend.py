@@ -24,6 +24,7 @@ class TorchBackend:
     name = "torch"
     max_window_batch = None
     fixed_patch = None
+    holds_memory = False
 
     def __init__(self, network: nn.Module, device: str, precision: str = "fp32", *, plain: bool = False):
         self.device = device
@@ -45,6 +46,9 @@ class TorchBackend:
     def in_precision(self, precision: str) -> TorchBackend:
         """Return a backend with the same weights in memory that computes in another precision."""
         return TorchBackend(self._network, self.device, precision, plain=self.plain)
+
+    def release(self) -> None:
+        """Do nothing: PyTorch gives working memory back by itself."""
 
     def logits(self, windows: torch.Tensor, check: Callable[[], None]) -> torch.Tensor:
         """Return the network's logits.

@@ -68,8 +68,9 @@ def predict(array: np.ndarray, backends: Sequence[Backend], options: WindowOptio
         ConvNeXtSegError: If the network's output is not a number somewhere.
     """
     tiling = Tiling(array.shape[1:], options.patch, options.overlap)
-    padded = torch.from_numpy(np.ascontiguousarray(tiling.pad(array), dtype=np.float32))
-    full, empty = _sorted_by_content(padded, tiling, options)
+    array = np.ascontiguousarray(tiling.pad(array), dtype=np.float32)
+    full, empty = _sorted_by_content(array, tiling, options)
+    padded = torch.from_numpy(array)
     total, done = len(backends) * len(full), 0
     reporter.progress("predict", 0.0, f"{total} windows")
     with torch.inference_mode():
@@ -86,6 +87,8 @@ def predict(array: np.ndarray, backends: Sequence[Backend], options: WindowOptio
                 done += len(starts)
                 reporter.progress("predict", done / total, f"window {done} of {total}")
             accumulator.end_member()
+            if len(backends) > 1:
+                backend.release()  # the next member's working memory takes its place
         result = accumulator.result().numpy()
     if not np.isfinite(result).all():
         raise _not_a_number()
@@ -93,15 +96,17 @@ def predict(array: np.ndarray, backends: Sequence[Backend], options: WindowOptio
 
 
 def _sorted_by_content(
-    padded: torch.Tensor, tiling: Tiling, options: WindowOptions
+    array: np.ndarray, tiling: Tiling, options: WindowOptions
 ) -> tuple[list[Extents], list[Extents]]:
     """Return the windows to compute and those to leave out, each in tiling order."""
     if options.nothing is None:
         return tiling.starts, []
+    shown = np.zeros(array.shape[1:], dtype=bool)
+    for channel in array:
+        shown |= channel != 0
     full, empty = [], []
     for start in tiling.starts:
-        shows_something = bool(padded[(slice(None), *tiling.window(start))].any())
-        (full if shows_something else empty).append(start)
+        (full if shown[tiling.window(start)].any() else empty).append(start)
     return full, empty
 
 

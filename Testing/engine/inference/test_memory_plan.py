@@ -77,9 +77,10 @@ class _RefusingBackend(FormulaBackend):
 
 @pytest.fixture()
 def sums_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """There is no graphics processor here to hold sums."""
+    """There is no graphics processor here to hold sums, or to say how much memory it has."""
     from convnextseg_engine.inference import windows
 
+    monkeypatch.setattr(plan_run, "free_device_bytes", lambda device: None)
     real = windows.accumulator_for
     monkeypatch.setattr(windows, "accumulator_for", lambda name, tiling, n, device: real(name, tiling, n, "cpu"))
 

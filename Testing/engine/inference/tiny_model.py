@@ -55,11 +55,15 @@ class FormulaBackend:
     precision = "fp32"
     max_window_batch = None
     fixed_patch = None
+    holds_memory = False
 
     def __init__(self, formula: Callable[[torch.Tensor], torch.Tensor], device: str = "cpu"):
         self.device = device
         self.windows: list[int] = []
         self._formula = formula
+
+    def release(self) -> None:
+        self.released = True
 
     def logits(self, windows: torch.Tensor, check: Callable[[], None]) -> torch.Tensor:
         check()
