@@ -19,6 +19,7 @@ from ..networks.family import Family
 from ..networks.registry import NETWORKS, build
 
 Shapes = dict[str, tuple[int, ...]]
+OutputAxes = dict[str, tuple[int, ...]]
 
 # Numbers to build with that no architecture has of its own accord at the same places.
 _INPUTS, _OUTPUTS = 2, 3
@@ -34,13 +35,13 @@ class Fit:
         network: What ``networks.registry.build`` takes.
         inputs: Number of image channels.
         outputs: Number of outputs.
-        output_axes: Name of a weight to the axis along which it has one entry an output (the last layer's weights).
+        output_axes: See :func:`output_axes`.
     """
 
     network: dict[str, Any]
     inputs: int
     outputs: int
-    output_axes: dict[str, int]
+    output_axes: OutputAxes
 
 
 def fits(found: Shapes) -> list[Fit]:
@@ -105,25 +106,48 @@ def fit_of(network: dict[str, Any], found: Shapes) -> Fit | None:
     outputs = _value(base, more_outputs, found, _OUTPUTS, _OUTPUTS + 1)
     if not inputs or not outputs or _shapes(described, inputs, outputs) != found:
         return None
-    return Fit(described, inputs, outputs, dict(_differing(base, more_outputs)))
+    return Fit(described, inputs, outputs, _by_name(_differing(base, more_outputs)))
 
 
-def output_axes(network: dict[str, Any], inputs: int, outputs: int) -> dict[str, int]:
-    """Return name of a weight to the axis along which it has one entry an output, for the weights that have one."""
+def output_axes(network: dict[str, Any], inputs: int, outputs: int) -> OutputAxes:
+    """Return, for the weights that belong to single outputs, name to the axes with one entry an output.
+
+    Besides the last layer these are layers before it that are as wide as there are outputs (MONAI's UNet has such).
+    """
     base = _shapes(network, inputs, outputs) or {}
-    return dict(_differing(base, _shapes(network, inputs, outputs + 1)))
+    return _by_name(_differing(base, _shapes(network, inputs, outputs + 1)))
 
 
-def reordered(tensors: dict[str, torch.Tensor], axes: dict[str, int], order: list[int]) -> dict[str, torch.Tensor]:
+def reordered(tensors: dict[str, torch.Tensor], axes: OutputAxes, order: list[int]) -> dict[str, torch.Tensor]:
     """Return weights of a network whose output number ``i`` is the one that was number ``order[i]`` before.
 
     Args:
         tensors: Name to weight.
-        axes: :attr:`Fit.output_axes`.
+        axes: :func:`output_axes` of the network.
         order: A permutation.
+
+    Raises:
+        InputError: If outputs share weights in a way that has no such order.
     """
+    if order == sorted(order):
+        return tensors
     index = torch.tensor(order)
-    return {key: tensor.index_select(axes[key], index) if key in axes else tensor for key, tensor in tensors.items()}
+    result = dict(tensors)
+    for key, weight_axes in axes.items():
+        for axis in weight_axes:
+            if key not in result or axis >= result[key].dim() or result[key].shape[axis] != len(order):
+                raise InputError(
+                    "The outputs of this network cannot be put into the order of its regions.",
+                    reason=f"The weight {key} belongs to several outputs at once.",
+                    remedy="Name the outputs so that regions come from the largest to the smallest.",
+                    code="fixed-order",
+                )
+            result[key] = result[key].index_select(axis, index)
+    return result
+
+
+def _by_name(places: list[tuple[str, int]]) -> OutputAxes:
+    return {key: tuple(axis for other, axis in places if other == key) for key, _ in places}
 
 
 def _shapes(network: dict[str, Any], inputs: int, outputs: int) -> Shapes | None:

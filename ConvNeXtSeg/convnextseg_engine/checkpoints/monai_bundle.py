@@ -9,6 +9,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from ..errors import InputError
 from ..images.resample import OUR_AXES
 from ..labels.known_labels import labels_of_region
@@ -85,8 +87,8 @@ def read(path: Path, answers: ImportAnswers) -> ImportedModel:
         f"--intensity SCHEME ({', '.join(FORMS)})",
     )  # fmt: skip
     licence = questions.need(
-        answers.licence or _text(metadata, "license"), "Under which licence its weights may be used, it does not say.",
-        "--licence NAME (or “unknown”)",
+        answers.licence or _text(metadata, "license") or None,
+        "Under which licence its weights may be used, it does not say.", "--licence NAME (or “unknown”)",
     )  # fmt: skip
     questions.ask()
 
@@ -145,10 +147,16 @@ def _network(config: PlainConfig) -> tuple[dict[str, Any], int, int]:
     network = {
         "name": "monai", "architecture": architecture, "arguments": arguments, "dim": arguments.get("spatial_dims", 3),
     }  # fmt: skip
-    import torch
-
-    with torch.device("meta"):
-        build(network, inputs, outputs)  # refuses impossible arguments before anything else is read
+    try:
+        with torch.device("meta"):
+            build(network, inputs, outputs)  # refuses impossible arguments before anything else is read
+    except InputError as error:
+        raise InputError(
+            f"The bundle's network, MONAI's {architecture}, cannot be built as described.",
+            reason=error.reason,
+            remedy="Take the bundle from its source again; it may be for another version of MONAI.",
+            code="bad-network",
+        ) from error
     return network, inputs, outputs
 
 

@@ -87,7 +87,8 @@ class PlainConfig:
         if depth > _DEEPEST or self._parts > _MOST_PARTS:
             raise NotPlain(where, "references that lead on without end")
         if isinstance(value, dict):
-            for directive in _DIRECTIVES:
+            # Below the top a “_target_” is something to be built as an argument.
+            for directive in (*_DIRECTIVES, "_target_") if depth else _DIRECTIVES:
                 if directive in value:
                     raise NotPlain(f"{where}#{directive}", str(value[directive]))
             return {key: self._resolved(part, f"{where}#{key}", depth + 1) for key, part in value.items()}

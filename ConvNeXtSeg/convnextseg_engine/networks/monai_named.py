@@ -31,7 +31,9 @@ def _by_levels(arguments: dict[str, Any]) -> Extents:
     return 2 ** (len(arguments["blocks_down"]) - 1)
 
 
-# Name to MONAI's module and what extents of its input must be divisible by, from its arguments.
+# Networks that can be built without memory, as every description from elsewhere is before its weights are read;
+# SwinUNETR cannot, and UNETR takes windows of one size only. Name to MONAI's module, and what the extents of its input
+# must be divisible by, from its arguments.
 _ALLOWED: dict[str, tuple[type[nn.Module], Callable[[dict[str, Any]], Extents]]] = {
     "AttentionUnet": (nets.AttentionUnet, _by_strides),
     "BasicUNet": (nets.BasicUNet, lambda _: 16),
@@ -40,7 +42,6 @@ _ALLOWED: dict[str, tuple[type[nn.Module], Callable[[dict[str, Any]], Extents]]]
     "MedNeXt": (nets.MedNeXt, lambda arguments: 2 ** len(arguments["blocks_down"])),
     "SegResNet": (nets.SegResNet, _by_levels),
     "SegResNetDS": (nets.SegResNetDS, _by_levels),
-    "SwinUNETR": (nets.SwinUNETR, lambda _: 32),
     "UNet": (nets.UNet, _by_strides),
     "VNet": (nets.VNet, lambda _: 16),
 }
@@ -72,8 +73,8 @@ class MonaiNetwork(nn.Module):
         module, divisor_of = _ALLOWED[architecture]
         try:
             bound = inspect.signature(module).bind(in_channels=inputs, out_channels=outputs, **arguments)
-            bound.apply_defaults()
             self.network = module(**bound.arguments)
+            bound.apply_defaults()
             divisor = divisor_of(bound.arguments)
         except Exception as error:  # MONAI refuses in many ways, from assertions to missing keys
             first_line = (str(error).splitlines() or [type(error).__name__])[0][:200]
