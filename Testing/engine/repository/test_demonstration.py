@@ -81,7 +81,7 @@ def test_unknown_names_and_doubles_are_refused_with_advice(tmp_path: Path) -> No
         case_study(tmp_path)
     _image(tmp_path / "a_t2.nii.gz")
     _image(tmp_path / "b_t2.nii.gz")
-    with pytest.raises(InputError, match="look like T2"):
+    with pytest.raises(InputError, match="T2 may be any of"):
         case_study(tmp_path)
 
 
