@@ -177,7 +177,7 @@ def _intensity(plans: dict[str, Any], channel: int) -> IntensityRule:
 
 def _stage(description: dict[str, Any], plans: dict[str, Any]) -> dict[str, Any]:
     stages = plans["plans_per_stage"]
-    chosen = description["init"][_STAGE_ARGUMENT] if len(stages) > 1 else next(iter(stages))
+    chosen = description["init"][_STAGE_ARGUMENT] if len(stages) > 1 else [*stages][0]
     return stages[chosen]
 
 

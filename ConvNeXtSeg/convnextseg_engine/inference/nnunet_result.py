@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import InputError
 from ..images.grid import Grid
 from ..images.nnunet.placement import Placement
+from ..images.nnunet.preparation import SCHEMES, V1, V2
 from ..labels.contract import EXCLUSIVE, LabelContract
 from ..labels.regions import labels_from_regions
 from .onto_reference import Restored
@@ -30,10 +31,10 @@ def restore_nnunet(
         arithmetic: The one that they were averaged in.
         keep: Also return the probabilities on ``target``.
     """
-    if arithmetic == "nnunet-v2":
+    if arithmetic == V2:
         outputs = outputs.astype(np.float16)  # loses nothing: that is what they were computed in
     cropped = placement.cropped(outputs)
-    probabilities = cropped if arithmetic == "nnunet-v1" else all_probabilities_of(cropped, contract)
+    probabilities = cropped if arithmetic == V1 else all_probabilities_of(cropped, contract)
     mask = placement.into_volume(_labels(probabilities, contract), target)
     if not keep:
         return Restored(mask, None)
@@ -48,9 +49,10 @@ def check_arithmetic(arithmetic: str, contract: LabelContract, preparation: dict
         InputError: If nnU-Net v1's average of probabilities is asked for a model without a softmax, or nnU-Net's
             arithmetic for a model that does not come from there.
     """
-    if arithmetic == "float32" or (preparation and (arithmetic == "nnunet-v2" or contract.outputs == EXCLUSIVE)):
+    from_nnunet = preparation.get("scheme") in SCHEMES
+    if arithmetic == "float32" or (from_nnunet and (arithmetic == V2 or contract.outputs == EXCLUSIVE)):
         return
-    reason = "It does not come from nnU-Net." if not preparation else "Its outputs do not exclude each other."
+    reason = "Its outputs do not exclude each other." if from_nnunet else "It does not come from nnU-Net."
     raise InputError(
         f"The arithmetic {arithmetic} cannot be used with this model.", reason=reason,
         remedy="Use float32, which is also the more exact one.", code="bad-option",

@@ -136,3 +136,10 @@ def image(
     turn = [np.cos(angle), -np.sin(angle), 0, np.sin(angle), np.cos(angle), 0, 0, 0, 1]
     result.SetDirection([float(v) for v in turn])
     return result
+
+
+def turned(x: float, y: float, z: float, *, flip: bool = False) -> tuple[float, ...]:
+    """Directions of axes turned by degrees about x, y and z; with ``flip`` left-handed."""
+    turn = sitk.Euler3DTransform((0, 0, 0), *(float(np.deg2rad(v)) for v in (x, y, z))).GetMatrix()
+    matrix = np.array(turn).reshape(3, 3) @ np.diag([1, 1, -1 if flip else 1])
+    return tuple(float(v) for v in matrix.ravel())
