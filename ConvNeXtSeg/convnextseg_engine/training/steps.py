@@ -40,7 +40,8 @@ class Steps:
     def __init__(self, network: nn.Module, optimizer: torch.optim.Optimizer, loss: Loss, recipe: Recipe, ranks: Ranks):
         self._network, self._optimizer, self._loss = network, optimizer, loss
         self._recipe, self._ranks = recipe, ranks
-        self._frozen: tuple[str, ...] | None = None
+        self._together = network
+        self._frozen: tuple[str, ...] | None = None  # not arranged yet
 
     @property
     def learning_rate(self) -> float:
