@@ -185,6 +185,7 @@ def test_damaged_weights_leave_nothing_in_the_store(
     assert "damaged" not in ModelStore().names()
 
 
+@pytest.mark.slow
 def test_an_imported_model_can_be_fine_tuned(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Its patches, loss and regions follow its contract; two steps are enough to run all of it."""
     from convnextseg_engine.labels.case_set import CaseSet
@@ -199,8 +200,7 @@ def test_an_imported_model_can_be_fine_tuned(weights: Path, tmp_path: Path, caps
         channels = {name: made.study.channels[name] for name in CHANNELS}
         mask = np.where(made.mask == 4, 3, made.mask).astype(np.uint8)
         cases.add(f"case{seed}", replace(made.study, channels=channels, reference="T1c"), mask, split)
-    result = finetune(
-        model, cases, read_recipe("quick"), ModelStore(), run_folder=tmp_path / "run", steps=2, device="cpu"
-    )
+    quick = replace(read_recipe("adapt"), steps=2, validate_every=2, synthetic_fraction=0.0, warmup_steps=1)
+    result = finetune(model, cases, quick, ModelStore(), run_folder=tmp_path / "run", device="cpu")
     candidate = ModelStore().open(f"tuned@{result.version}")
     assert candidate.contract == model.contract and candidate.metadata.network == NETWORK
