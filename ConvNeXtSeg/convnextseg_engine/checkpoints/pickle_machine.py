@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import struct
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
@@ -34,15 +35,15 @@ class Malformed(Exception):
     """The pickle is cut short or contradicts itself; the argument says how, as part of a sentence."""
 
 
-class Rebuilt:
+class Rebuilt(ABC):
     """Base of our stand-ins for objects whose content a pickle gives in a second step."""
 
     def __init__(self) -> None:
         self.places: list[int] = []  # where the memo holds it
 
+    @abstractmethod
     def finished(self, state: Any) -> Any:
         """Return the object itself; raises TypeError or ValueError if the content is not what it needs."""
-        raise NotImplementedError
 
 
 class PickleMachine:
