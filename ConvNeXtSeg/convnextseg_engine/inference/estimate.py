@@ -40,7 +40,9 @@ class RunSize:
         channels: Of the network's input.
         outputs: Of the network.
         regions: Of the contract.
-        keep: Whether probabilities are returned on the user's volume.
+        keep: Whether probabilities are kept on the user's volume.
+        uncertainty: Whether it is measured how sure the result is; probabilities are kept then as well.
+        disagreement: Whether it is measured by how much windows disagree.
     """
 
     prepared: Extents
@@ -50,6 +52,8 @@ class RunSize:
     outputs: int
     regions: int
     keep: bool = False
+    uncertainty: bool = False
+    disagreement: bool = False
 
 
 def estimate(plan: Plan, size: RunSize, network: MemoryCoefficients, *, held: bool = False) -> MemoryEstimate:
@@ -64,7 +68,8 @@ def estimate(plan: Plan, size: RunSize, network: MemoryCoefficients, *, held: bo
     tiling = Tiling(size.prepared, plan.patch, plan.overlap)
     window = math.prod(plan.patch) * plan.window_batch * _FLOAT
     working = 0 if held else int(network.per_voxel * math.prod(plan.patch) * plan.window_batch)
-    sums = size.outputs * math.prod(tiling.padded) * _FLOAT
+    # Disagreement takes two more sums a region.
+    sums = (size.outputs + 2 * size.regions * size.disagreement) * math.prod(tiling.padded) * _FLOAT
     padded = size.channels * math.prod(tiling.padded) * _FLOAT if tiling.padded != size.prepared else 0
     windows = window * (size.channels + size.outputs)
     on_device = plan.device != "cpu"
@@ -80,7 +85,9 @@ def _restoring(size: RunSize) -> int:
     slab = slices_at_a_time(size.regions, size.covered[::-1]) * size.regions * math.prod(size.covered[1:]) * _FLOAT
     # One region may be copied into an image; a slab is held as regions and as their stack.
     mask = math.prod(size.target)
-    kept = size.regions * math.prod(size.target) * _FLOAT if size.keep else 0
+    # Uncertainty: the probabilities, the entropy, the probability of an error and the disagreement.
+    maps = 0 if not size.uncertainty else 2 + size.disagreement
+    kept = (size.regions * (size.keep or size.uncertainty) + maps) * math.prod(size.target) * _FLOAT
     return inside + 2 * min(slab, size.regions * math.prod(size.covered) * _FLOAT) + mask + kept
 
 

@@ -6,6 +6,7 @@ the slices at hand, and only the box that the network has seen, hold probabiliti
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,18 +51,32 @@ def restore_labels(
     """
     mask = np.zeros(target.shape, dtype=np.uint8)
     kept = np.zeros((len(probabilities), *target.shape), dtype=np.float32) if keep else None
-    start, size = covered_box(inner, target)
-    (i, j, k), (width, height, depth) = start, size
-    thickness = slices_at_a_time(len(probabilities), size)
-    for done in range(0, depth, thickness):
-        reporter.progress("restore", done / depth, "onto the grid of the chosen volume")
-        here = cropped_grid(target, (i, j, k + done), (width, height, min(thickness, depth - done)))
-        place = (slice(k + done, k + done + here.size[2]), slice(j, j + height), slice(i, i + width))
+    for here, place, done in _slabs(inner, target, len(probabilities)):
+        reporter.progress("restore", done, "onto the grid of the chosen volume")
         slab = np.stack([_on(here, region, inner) for region in probabilities])
         mask[place] = labels_from_regions(slab, contract)
         if kept is not None:
             kept[(slice(None), *place)] = slab
     return Restored(mask, kept)
+
+
+def restore_map(values: np.ndarray, inner: Grid, target: Grid) -> np.ndarray:
+    """Bring one number a voxel, float32, ``(D, H, W)`` on ``inner``, onto ``target`` as probabilities are brought."""
+    found = np.zeros(target.shape, dtype=np.float32)
+    for here, place, _done in _slabs(inner, target, 1):
+        found[place] = _on(here, values, inner)
+    return found
+
+
+def _slabs(inner: Grid, target: Grid, regions: int) -> Iterator[tuple[Grid, tuple[slice, slice, slice], float]]:
+    """Yield the parts of ``target`` that ``inner`` covers: grid, place in the array, share done before."""
+    start, size = covered_box(inner, target)
+    (i, j, k), (width, height, depth) = start, size
+    thickness = slices_at_a_time(regions, size)
+    for done in range(0, depth, thickness):
+        here = cropped_grid(target, (i, j, k + done), (width, height, min(thickness, depth - done)))
+        place = (slice(k + done, k + done + here.size[2]), slice(j, j + height), slice(i, i + width))
+        yield here, place, done / depth
 
 
 def _on(target: Grid, region: np.ndarray, inner: Grid) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from ..errors import InputError
@@ -28,6 +28,7 @@ class SegmentOptions:
         arithmetic: How windows are added up: float32, nnunet-v2 or nnunet-v1.
         smallest_component_ml: Islands below this volume in millilitres are left out; 0 leaves none out.
         keep_probabilities: Also return the regions' probabilities on the study's grid.
+        uncertainty: Also say how sure the result is; the mask is the same.
     """
 
     mirror: bool | None = None
@@ -35,11 +36,12 @@ class SegmentOptions:
     arithmetic: str | None = None
     smallest_component_ml: float | None = None
     keep_probabilities: bool = False
+    uncertainty: bool = False
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> SegmentOptions:
         """Return the options that a message holds; raises :class:`InputError` for one that is unknown."""
-        unknown = sorted(set(values) - {field.name for field in fields(cls)})
+        unknown = sorted(set(values) - {known.name for known in fields(cls)})
         if unknown:
             raise _bad(f"There is no option {', '.join(unknown)}")
         return cls(**values)
@@ -54,12 +56,17 @@ class Settings:
         mirror_axes: Axes (0 = D, 1 = H, 2 = W) along which windows are mirrored.
         arithmetic: How windows are added up.
         smallest_component_ml: Islands below this volume are left out.
+        temperatures: By region; empty if the model brings none.
+        disagreement: Whether it is measured by how much windows, mirrored views and members disagree. nnU-Net's
+            arithmetic is there to repeat what it computed, and it does not measure this.
     """
 
     overlap: float
     mirror_axes: tuple[int, ...]
     arithmetic: str
     smallest_component_ml: float
+    temperatures: dict[str, float] = field(default_factory=dict)
+    disagreement: bool = False
 
 
 def settings_for(options: SegmentOptions, metadata: Metadata) -> Settings:
@@ -89,12 +96,15 @@ def settings_for(options: SegmentOptions, metadata: Metadata) -> Settings:
             code="no-mirroring",
         )
     chosen = told | wishes
+    arithmetic = chosen.get("arithmetic", "float32")
     return Settings(
         float(chosen.get("overlap", _USUAL_OVERLAP)),
         # A window of one voxel is its own mirror image.
         tuple(sorted(axis for axis in axes if metadata.patch[axis] > 1)),
-        chosen.get("arithmetic", "float32"),
+        arithmetic,
         float(chosen.get("smallest_component_ml", 0.0)),
+        dict(chosen.get("temperature", {})),
+        options.uncertainty and arithmetic == "float32",
     )
 
 

@@ -17,7 +17,9 @@ from .free_memory import free_device_bytes, free_host_bytes, resident_bytes
 from .loaded import LoadedModel, load
 from .memory import Plan, changes, is_out_of_memory, ladder
 from .options import Settings
+from .spread import Spread
 from .stopwatch import TimedBackend
+from .tiling import Tiling
 from .windows import WindowOptions, predict
 
 # A logit that leaves no doubt (a probability of 5e-5), yet small enough to keep sums exact.
@@ -30,6 +32,8 @@ class PlannedRun:
 
     Attributes:
         outputs: The networks' averaged outputs, float32, ``(network outputs, D, H, W)``.
+        disagreement: Largest deviation of a region's probability between all answers about a voxel, float32,
+            ``(D, H, W)``; None unless the settings ask for it.
         backends: What ran the networks.
         plan: How.
         refusals: Plans that did not fit, one sentence each.
@@ -39,6 +43,7 @@ class PlannedRun:
     """
 
     outputs: np.ndarray
+    disagreement: np.ndarray | None
     backends: tuple[Backend, ...]
     plan: Plan
     refusals: tuple[str, ...]
@@ -66,7 +71,10 @@ def run_by_plan(
         resident = resident_bytes()
         try:
             backends = [TimedBackend(backend) for backend in _backends(loaded, plan)]
-            outputs = predict(prepared.array, backends, _options(plan, settings, loaded), reporter)
+            options = _options(plan, settings, loaded)
+            spread = _spread(prepared, options, loaded.contract, len(backends)) if settings.disagreement else None
+            outputs = predict(prepared.array, backends, options, reporter, spread)
+            disagreement = None if spread is None else spread.result().numpy()
         except Exception as error:
             if isinstance(error, ConvNeXtSegError) or not is_out_of_memory(error):
                 raise
@@ -74,6 +82,7 @@ def run_by_plan(
         else:
             return PlannedRun(
                 outputs=outputs,
+                disagreement=disagreement,
                 backends=tuple(backends),
                 plan=plan,
                 refusals=tuple(refusals),
@@ -156,6 +165,16 @@ def _options(plan: Plan, settings: Settings, loaded: LoadedModel) -> WindowOptio
         window_batch=plan.window_batch,
         nothing=_nothing(loaded.contract) if _zero_is_background(loaded, settings) else None,
         accumulate_on=plan.accumulate_on,
+    )
+
+
+def _spread(prepared: PreparedInput, options: WindowOptions, contract: LabelContract, members: int) -> Spread:
+    return Spread(
+        Tiling(prepared.array.shape[1:], options.patch, options.overlap),
+        len(contract.regions),
+        exclusive=contract.outputs == EXCLUSIVE,
+        answers=len(options.views) * members,
+        device=options.accumulate_on,
     )
 
 

@@ -43,4 +43,16 @@ def report(segmentation: Segmentation, more_seconds: dict[str, float] | None = N
             for region in contract.regions
         ],
         "warnings": list(segmentation.warnings),
-    }
+    } | _confidence(segmentation)
+
+
+def _confidence(segmentation: Segmentation) -> dict[str, Any]:
+    """Return the entries about probabilities and uncertainty, if there are any."""
+    told: dict[str, Any] = {}
+    if segmentation.probabilities is not None:
+        told["probabilities"] = {
+            "calibrated": bool(segmentation.temperatures), "temperatures": dict(segmentation.temperatures),
+        }  # fmt: skip
+    if segmentation.uncertainty is not None:
+        told["uncertainty"] = segmentation.uncertainty.to_dict()
+    return told

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -13,12 +13,14 @@ from ..images.prepare import PreparedInput, prepare
 from ..images.study import Study
 from ..labels.contract import LabelContract
 from ..progress import Reporter
+from ..uncertainty.summary import Uncertainty, uncertainty_of
+from ..uncertainty.temperature import with_temperature
 from .components import without_small_components
 from .estimate import RunSize
 from .loaded import LoadedModel
 from .memory import is_out_of_memory
 from .nnunet_result import check_arithmetic, restore_nnunet
-from .onto_reference import covered_box, restore_labels
+from .onto_reference import covered_box, restore_labels, restore_map
 from .options import SegmentOptions, Settings, settings_for
 from .outputs import probabilities_of
 from .plan_run import no_memory, run_by_plan
@@ -34,9 +36,11 @@ class Segmentation:
         mask: Labels by the contract's values, uint8, shape ``(D, H, W)``, on ``grid``.
         grid: Grid of the study's reference channel.
         contract: What the values mean.
-        probabilities: Regions in the contract's order, float32, ``(R, D, H, W)`` on ``grid``; None unless asked for.
+        probabilities: Regions in the contract's order as the network gives them, float32, ``(R, D, H, W)`` on ``grid``;
+            None unless asked for. What is handed to a person is :meth:`calibrated`.
         volumes_ml: Millilitres by label name, then by region name.
-        seconds: Time by stage: prepare, network (the networks themselves), windows (cutting out and blending), restore.
+        seconds: Time by stage: prepare, network (the networks themselves), windows (cutting out and blending), restore,
+            and uncertainty where it is asked for.
         device: Where the network ran.
         backend: What ran it: ``"torch"`` or ``"openvino"``.
         model: Name, version, title and intended use.
@@ -47,6 +51,8 @@ class Segmentation:
         warnings: What the user should know about this result, one sentence each.
         expected_bytes: Estimate, made before the networks ran, of the most memory that this process will have had; None
             if the system tells too little.
+        uncertainty: How sure the result is; None unless asked for.
+        temperatures: The model's, by region; empty if it was not calibrated.
     """
 
     mask: np.ndarray
@@ -64,6 +70,14 @@ class Segmentation:
     reasons: tuple[str, ...]
     warnings: tuple[str, ...]
     expected_bytes: int | None = None
+    uncertainty: Uncertainty | None = None
+    temperatures: dict[str, float] = field(default_factory=dict)
+
+    def calibrated(self) -> np.ndarray | None:
+        """Return the probabilities with the model's temperatures, ``(R, D, H, W)``; None if they were not kept."""
+        if self.probabilities is None:
+            return None
+        return with_temperature(self.probabilities, self.contract, self.temperatures)
 
 
 def segment(
@@ -109,24 +123,30 @@ def _segment(study: Study, loaded: LoadedModel, reporter: Reporter, options: Seg
     clock.lap("prepare")
     reference = study.channels[study.reference]
     target = canonical_grid(reference)
-    size = _size(prepared, target, contract, options)
+    size = _size(prepared, target, contract, options, settings)
     ran = run_by_plan(prepared, loaded, settings, size, reporter.part(0.1, 0.92))
     clock.seconds["network"] = ran.network_seconds
     clock.lap("windows", ran.network_seconds)
     back = reporter.part(0.92, 1.0)
-    keep = options.keep_probabilities
+    keep = options.keep_probabilities or options.uncertainty
     if prepared.placement is not None:
         restored = restore_nnunet(ran.outputs, prepared.placement, target, contract, settings.arithmetic, keep=keep)
     else:
         inside = probabilities_of(ran.outputs, contract)
         restored = restore_labels(inside, prepared.grid, target, contract, back, keep=keep)
     mask, islands = without_small_components(restored.mask, contract, target.voxel_ml, settings.smallest_component_ml)
-    probabilities = restored.probabilities
+    probabilities, disagreement = restored.probabilities, _disagreement(ran.disagreement, prepared, target)
     if is_left_handed(reference):  # back to the order in which the user's file has its slices
         mask = np.ascontiguousarray(mask[::-1])
         probabilities = None if probabilities is None else np.ascontiguousarray(probabilities[:, ::-1])
+        disagreement = None if disagreement is None else np.ascontiguousarray(disagreement[::-1])
     warnings = study_warnings(study, spec, prepared, loaded.model.metadata.skull_stripped)
     clock.lap("restore")
+    uncertainty = None
+    if options.uncertainty:
+        temperatures = settings.temperatures
+        uncertainty = uncertainty_of(probabilities, mask, contract, target.voxel_ml, temperatures, disagreement)
+        clock.lap("uncertainty")
     back.progress("restore", 1.0, "done")
     if not mask.any():
         warnings.append("The model marked nothing in this study.")
@@ -138,7 +158,7 @@ def _segment(study: Study, loaded: LoadedModel, reporter: Reporter, options: Seg
         mask=mask,
         grid=study.reference_grid,
         contract=contract,
-        probabilities=probabilities,
+        probabilities=probabilities if options.keep_probabilities else None,
         volumes_ml=volumes_ml(mask, target, contract),
         seconds=clock.seconds,
         device=ran.plan.device,
@@ -150,10 +170,23 @@ def _segment(study: Study, loaded: LoadedModel, reporter: Reporter, options: Seg
         reasons=(loaded.device.reason, loaded.backend_reason, *ran.refusals),
         warnings=(*warnings, *ran.changes),
         expected_bytes=ran.expected_bytes,
+        uncertainty=uncertainty,
+        temperatures=settings.temperatures,
     )
 
 
-def _size(prepared: PreparedInput, target: Grid, contract: LabelContract, options: SegmentOptions) -> RunSize:
+def _disagreement(found: np.ndarray | None, prepared: PreparedInput, target: Grid) -> np.ndarray | None:
+    """Bring the disagreement onto the grid of the result, the same way as the probabilities."""
+    if found is None:
+        return None
+    if prepared.placement is None:
+        return restore_map(found, prepared.grid, target)
+    return prepared.placement.into_volume(prepared.placement.cropped(found[None])[0], target)
+
+
+def _size(
+    prepared: PreparedInput, target: Grid, contract: LabelContract, options: SegmentOptions, settings: Settings
+) -> RunSize:
     _, covered = covered_box(prepared.grid, target)
     return RunSize(
         prepared=prepared.array.shape[1:],
@@ -163,6 +196,8 @@ def _size(prepared: PreparedInput, target: Grid, contract: LabelContract, option
         outputs=contract.network_outputs,
         regions=len(contract.regions),
         keep=options.keep_probabilities,
+        uncertainty=options.uncertainty,
+        disagreement=settings.disagreement,
     )
 
 

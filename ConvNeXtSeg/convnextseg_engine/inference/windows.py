@@ -14,6 +14,7 @@ from ..networks.extents import Extents
 from ..progress import Reporter
 from .accumulate import Accumulator, accumulator_for
 from .backend import Backend
+from .spread import Spread
 from .tiling import Tiling
 
 
@@ -50,7 +51,13 @@ class WindowOptions:
         return [view for count in range(len(axes) + 1) for view in itertools.combinations(axes, count)]
 
 
-def predict(array: np.ndarray, backends: Sequence[Backend], options: WindowOptions, reporter: Reporter) -> np.ndarray:
+def predict(
+    array: np.ndarray,
+    backends: Sequence[Backend],
+    options: WindowOptions,
+    reporter: Reporter,
+    spread: Spread | None = None,
+) -> np.ndarray:
     """Return what the networks say about every voxel.
 
     Args:
@@ -58,6 +65,7 @@ def predict(array: np.ndarray, backends: Sequence[Backend], options: WindowOptio
         backends: Give logits for windows; several are the members of an ensemble, whose outputs are averaged.
         options: How windows are laid out, seen and blended.
         reporter: Hears of every window, and can cancel between and within windows.
+        spread: Hears every single answer, where their disagreement is wanted; for logits only, not for nnunet-v1.
 
     Returns:
         The averaged outputs, float32, shape ``(R, D, H, W)``: logits, or probabilities where the arithmetic averages
@@ -81,7 +89,7 @@ def predict(array: np.ndarray, backends: Sequence[Backend], options: WindowOptio
             for first in range(0, len(full), options.window_batch):
                 starts = full[first : first + options.window_batch]
                 windows = torch.stack([padded[(slice(None), *tiling.window(start))] for start in starts])
-                outputs = _seen(windows, backend, accumulator, options, reporter)
+                outputs = _seen(windows, starts, backend, accumulator, options, reporter, spread)
                 for index, start in enumerate(starts):
                     accumulator.add(outputs[index], start)
                 done += len(starts)
@@ -115,7 +123,13 @@ def _nothing(options: WindowOptions) -> torch.Tensor:
 
 
 def _seen(
-    windows: torch.Tensor, backend: Backend, accumulator: Accumulator, options: WindowOptions, reporter: Reporter
+    windows: torch.Tensor,
+    starts: list[Extents],
+    backend: Backend,
+    accumulator: Accumulator,
+    options: WindowOptions,
+    reporter: Reporter,
+    spread: Spread | None,
 ) -> torch.Tensor:
     """Return the network's outputs ``(N, R, d, h, w)``, averaged over the views of the windows."""
     views = options.views
@@ -125,6 +139,9 @@ def _seen(
         mirrored = windows.flip(axes) if view else windows
         outputs = accumulator.transform(backend.logits(mirrored, reporter.check))
         outputs = outputs.flip(axes) if view else outputs
+        if spread is not None:
+            for answer, start in zip(outputs, starts, strict=True):
+                spread.add(answer, start)
         total = outputs if total is None else total.add_(outputs)
     return total if len(views) == 1 else total.div_(len(views))
 
