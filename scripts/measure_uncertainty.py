@@ -22,7 +22,7 @@ from convnextseg_engine.inference.options import SegmentOptions
 from convnextseg_engine.inference.segment import segment
 from convnextseg_engine.labels.regions import labels_from_regions
 from convnextseg_engine.models.store import ModelStore
-from convnextseg_engine.uncertainty.calibrate import NearBoundaries, Prediction, calibrate
+from convnextseg_engine.uncertainty.calibrate import Calibration, NearBoundaries, Prediction, calibrate
 from convnextseg_engine.uncertainty.summary import uncertainty_of
 from demo_model import CHANNELS, brats_case, brats_split
 
@@ -34,6 +34,14 @@ def prediction_of(loaded: LoadedModel, name: str) -> Prediction:
     study, truth = brats_case(name, CHANNELS)
     result = segment(study, loaded, options=SegmentOptions(keep_probabilities=True))
     return Prediction(name, result.probabilities, truth, result.grid)
+
+
+def calibration_of(loaded: LoadedModel) -> Calibration:
+    """Return the temperatures that fit the validation cases, which chose the weights but did not train them."""
+    near = NearBoundaries(loaded.contract)
+    for name in brats_split("validation"):
+        near.add(prediction_of(loaded, name))
+    return calibrate(near)
 
 
 def slice_row(prediction: Prediction, loaded: LoadedModel) -> dict[str, Any]:
