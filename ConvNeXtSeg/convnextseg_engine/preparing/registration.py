@@ -7,6 +7,8 @@ digit at each run.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,8 +72,22 @@ def register(
         stages: How fine: ``COARSE`` (4 mm), ``FINE`` (2 mm) or ``FINEST`` (1.5 mm).
         reporter: Can cancel, also between two steps of the optimiser.
     """
-    reporter = reporter or Reporter()
-    fixed, moving = finite(fixed), finite(moving)
+    with _one_thread():
+        return _register(finite(fixed), finite(moving), stages, reporter or Reporter())
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let ITK use one thread; the method's own SetNumberOfThreads does not reach its metric."""
+    before = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+    try:
+        yield
+    finally:
+        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
+
+
+def _register(fixed: sitk.Image, moving: sitk.Image, stages: int, reporter: Reporter) -> Registration:
     transform = RigidTransform()
     for number, (spacing_mm, samples, first_mm, last_mm) in enumerate(_STAGES[:stages]):
         reporter.check()
@@ -137,7 +153,6 @@ def _cancelled(reporter: Reporter) -> bool:
 
 def _method(images: Level, samples: int) -> sitk.ImageRegistrationMethod:
     method = sitk.ImageRegistrationMethod()
-    method.SetNumberOfThreads(1)
     method.SetInterpolator(sitk.sitkLinear)
     method.SetMetricAsMattesMutualInformation(_BINS)
     method.SetMetricFixedMask(images.mask)

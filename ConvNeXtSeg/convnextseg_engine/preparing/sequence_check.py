@@ -1,8 +1,8 @@
 """Do the channels look like what they are called? Contrast that shows, and sequences that are not mixed up.
 
 Everything is compared voxel by voxel on a coarse grid inside the brain. The limits come from 12 real studies
-(docs/prepare.md): T1 and T1c correlated by +0.18 to +0.88, T1 and T2 by −0.87 to −0.05, and where T1 is darkest T2 was
-brighter than FLAIR by 0.4 to 5.3 standard deviations.
+(docs/prepare.md): T1 and T1c correlated by +0.18 to +0.88, T1 and T2 by −0.87 to −0.05; FLAIR correlated with T1c at
+most 0.09 better than T1 did; and where T1 is darkest T2 was brighter than FLAIR by 0.4 to 5.3 standard deviations.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ _LEAST_ENHANCEMENT = 5.0
 _T1_T1C_LEAST = 0.1
 _T1_T2_MOST = 0.1
 _T2_OVER_FLAIR = 0.0
+_FLAIR_OVER_T1 = 0.2
 _DARKEST_PERCENT = 5
 
 
@@ -87,6 +88,10 @@ def _mixed_up(values: Mapping[str, np.ndarray]) -> list[Finding]:
         tell("T1", "T1c", "what is bright in one is not bright in the other")
     if "T1" in values and "T2" in values and _correlation(values, "T1", "T2") > _T1_T2_MOST:
         tell("T1", "T2", "they are bright in the same places, where fluid should be dark in T1 and bright in T2")
+    if {"T1", "T1c", "FLAIR"} <= set(values):
+        rather = _correlation(values, "FLAIR", "T1c") - _correlation(values, "T1", "T1c")
+        if rather > _FLAIR_OVER_T1:
+            tell("T1", "FLAIR", "T1c resembles FLAIR much more than T1")
     if {"T1", "T2", "FLAIR"} <= set(values):
         dark = values["T1"] <= np.percentile(values["T1"], _DARKEST_PERCENT)
         t2, flair = (_standardised(values[name])[dark].mean() for name in ("T2", "FLAIR"))
