@@ -30,6 +30,7 @@ class Fault:
         new: What stands there instead.
         tests: pytest selections, relative to the checkout. At least one must fail; that they pass on the intact source
             is what the rest of the suite shows.
+        needs_shared: Whether those tests compare with the shared material, and would be skipped without it.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Fault:
     old: str
     new: str
     tests: tuple[str, ...]
+    needs_shared: bool = False
 
 
 class CannotPlant(Exception):

@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from faults import engine_faults, scene_faults, worker_faults
+from faults import engine_faults, inference_faults, network_faults, scene_faults, study_faults, worker_faults
 from faults.planting import Fault, copied_checkout, planted, run_tests
 
-FAULTS = (*scene_faults.FAULTS, *worker_faults.FAULTS, *engine_faults.FAULTS)
+FAULTS = tuple(
+    fault
+    for module in (scene_faults, worker_faults, engine_faults, inference_faults, study_faults, network_faults)
+    for fault in module.FAULTS
+)
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +24,9 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name.replace(" ", "-"))
-def test_a_planted_fault_is_noticed(fault: Fault, copy: Path, repository: Path) -> None:
+def test_a_planted_fault_is_noticed(fault: Fault, copy: Path, repository: Path, request: pytest.FixtureRequest) -> None:
+    if fault.needs_shared:
+        request.getfixturevalue("shared")  # says so where it is missing, instead of a test that seems to notice nothing
     with planted(fault, copy):
         green, said = run_tests(copy, fault.tests, repository.parent / "shared")
     assert not green, f"no test noticed this: {fault.name}\n{said}"
