@@ -13,16 +13,17 @@ from .case import CohortCase, file_of, safe_id
 _CASE, _REFERENCE = "case", "reference"
 
 
-def cases_of_csv(path: Path, channels: Sequence[str]) -> list[CohortCase]:
+def cases_of_csv(path: Path, channels: Sequence[str], reference: str | None = None) -> list[CohortCase]:
     """Return the cases of a CSV file.
 
     The first row names the columns: ``case``, the model's channels, and ``reference`` if the result shall not lie on
-    the grid of the row's first channel. Columns are separated by commas, semicolons or tabs; an empty field is an
+    the grid that ``reference`` below says. Columns are separated by commas, semicolons or tabs; an empty field is an
     absent channel; relative paths start at the file's folder.
 
     Args:
         path: The file, UTF-8.
         channels: Channel names of the model.
+        reference: Channel on whose grid results lie where a row does not say; by default the model's first that it has.
 
     Raises:
         InputError: If the file cannot be read as such a table, or a case is named twice. A row with a missing file is
@@ -39,7 +40,7 @@ def cases_of_csv(path: Path, channels: Sequence[str]) -> list[CohortCase]:
             remedy=f"Name each column once: {_CASE}, any of {', '.join(channels)}, and {_REFERENCE} if you need it.",
             code="bad-table",
         )
-    cases = [_case(dict(zip(header, row, strict=False)), path, channels) for row in rows[1:] if any(row)]
+    cases = [_case(dict(zip(header, row, strict=False)), path, channels, reference) for row in rows[1:] if any(row)]
     if not cases:
         raise InputError(f"{path.name} lists no case.", remedy="Write one row for each case.", code="no-cases")
     return cases
@@ -62,12 +63,12 @@ def _rows(path: Path) -> list[list[str]]:
     return rows
 
 
-def _case(row: dict[str, str], path: Path, channels: Sequence[str]) -> CohortCase:
+def _case(row: dict[str, str], path: Path, channels: Sequence[str], wanted: str | None) -> CohortCase:
     name = safe_id(row[_CASE])
     files = {c: str(path.parent / Path(row[c]).expanduser()) for c in channels if row.get(c)}
     if not row[_CASE] or not files:
         return CohortCase(name, problem="Its row names no case or no file.")
-    reference = row.get(_REFERENCE) or next(iter(files))
+    reference = row.get(_REFERENCE) or wanted or next(iter(files))
     if reference not in files:
         return CohortCase(name, files, problem=f"Its reference channel {reference} has no file.")
     lacking = [f"{c} ({row[c]})" for c, file in files.items() if not file_of(file).exists()]

@@ -142,5 +142,14 @@ def test_rows_with_missing_files_are_cases_with_a_problem(tmp_path: Path) -> Non
     assert "reference channel T2" in z.problem
 
 
+def test_a_row_that_names_no_reference_takes_the_one_that_was_chosen(tmp_path: Path) -> None:
+    for name in ("a.nii", "b.nii"):
+        (tmp_path / name).touch()
+    (tmp_path / "c.csv").write_text("case,T1,T2,reference\nx,a.nii,b.nii,\ny,a.nii,b.nii,T1\nz,a.nii,,\n")
+    x, y, z = cases_of_csv(tmp_path / "c.csv", CHANNELS, "T2")
+    assert (x.reference, y.reference) == ("T2", "T1")
+    assert "reference channel T2 has no file" in z.problem
+
+
 def test_names_become_names_of_folders() -> None:
     assert [safe_id(t) for t in ("a/b c", "../x", "Ä.1", "//", "a:b")] == ["a-b-c", "x", "Ä.1", "case", "a-b"]
