@@ -61,6 +61,7 @@ def _add(arguments: argparse.Namespace, output: Output) -> None:
     values = _label_values(arguments.label_values)
     folder, label = given_path("SET", arguments.set), given_path("--label", arguments.label)
 
+    from ..images.colour import component_of
     from ..images.files import read_image
     from ..images.study import Study
     from ..labels.case_set import CaseSet
@@ -79,7 +80,7 @@ def _add(arguments: argparse.Namespace, output: Output) -> None:
                 code="other-contract",
             )
     contract = case_set.contract if case_set else model.contract
-    study = Study({name: read_image(path) for name, path in files.items()}, reference)
+    study = Study({name: read_image(path, component_of(name)) for name, path in files.items()}, reference)
     mask = read_label(label, contract, study.reference_grid, values)
     # Only now, when everything could be read, does anything appear on disk.
     case_set = case_set or CaseSet.create(folder, contract)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..errors import InputError
+from ..images.colour import component_of
 
 
 def given_path(option: str, text: str) -> Path:
@@ -66,7 +67,8 @@ def named_files(option: str, values: Iterable[str]) -> dict[str, Path]:
                 f"There is no file or folder {file} for channel {name}.", remedy="Check the path.", code="no-file"
             )
         for other, earlier in found.items():
-            if earlier.resolve() == path.resolve():
+            colours = component_of(name) is not None and component_of(other) is not None
+            if earlier.resolve() == path.resolve() and not colours:  # a photograph has red, green and blue in one file
                 raise InputError(
                     f"The same file is given for the channels {other} and {name}.",
                     remedy="Give each channel its own file, and leave out channels that you do not have.",

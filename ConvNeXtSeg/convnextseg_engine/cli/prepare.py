@@ -57,6 +57,7 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
                 remedy="Use letters, digits, “-”, “_” and “+”.", code="bad-channel-name",
             )  # fmt: skip
 
+    from ..images.colour import component_of
     from ..images.files import read_image
     from ..images.study import Study
     from ..models.store import ModelStore
@@ -70,7 +71,7 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
     options = chosen_preparation(arguments, arguments.device)
     reporter = output.reporter()
     reporter.progress("read", 0.0, "images")
-    study = Study({name: read_image(path) for name, path in files.items()}, reference)
+    study = Study({name: read_image(path, component_of(name)) for name, path in files.items()}, reference)
     prepared = prepare_study(study, metadata, options, reporter.part(0.1, 0.9))
     reporter.progress("write", 0.9, "results")
     written = _write(prepared, folder)

@@ -47,6 +47,7 @@ def segment_case(
 
 
 def _segment_case(case: CohortCase, settings: Settings, folder: Path, reporter: Reporter) -> dict[str, Any]:
+    from ..images.colour import component_of
     from ..images.files import read_image, write_image
     from ..images.study import Study
     from ..inference.options import SegmentOptions
@@ -57,7 +58,7 @@ def _segment_case(case: CohortCase, settings: Settings, folder: Path, reporter: 
 
     inputs = case.fingerprint()
     started = time.perf_counter()
-    study = Study({name: read_image(file) for name, file in case.channels.items()}, case.reference)
+    study = Study({name: read_image(file, component_of(name)) for name, file in case.channels.items()}, case.reference)
     read = time.perf_counter() - started
     loaded = _loaded(settings.model, settings.device, settings.backend)
     result = segment(study, loaded, reporter, options=SegmentOptions.from_dict(settings.options))

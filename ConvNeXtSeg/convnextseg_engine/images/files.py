@@ -20,22 +20,25 @@ from .nifti import check_nifti_complete
 # One file each: a format that splits header and voxels over two files cannot be renamed into place as a whole.
 _NIFTI = (".nii.gz", ".nii")
 _WRITABLE = (".nrrd", *_NIFTI, ".mha")
+_COLOURS = (3, 4)  # red, green, blue, and transparency
 # ITK does not say that a disk is full; a writer that fails with fewer free bytes than this has filled it.
 _NEARLY_NOTHING = 1 << 20
 
 
-def read_image(path: str | Path) -> sitk.Image:
-    """Read a 3D scalar image.
+def read_image(path: str | Path, component: int | None = None) -> sitk.Image:
+    """Read a 3D scalar image; a 2D image becomes a volume of one slice.
 
     Args:
-        path: A file in any format that ITK reads (NIfTI, NRRD, MetaImage, …), or a folder with the files of one DICOM
-            series. ``FOLDER#UID`` chooses among several series.
+        path: A file in any format that ITK reads (NIfTI, NRRD, MetaImage, PNG, …), or a folder with the files of one
+            DICOM series. ``FOLDER#UID`` chooses among several series.
+        component: Which component of a colour image is wanted (0, 1, 2 for red, green, blue); None where a channel
+            takes no colour, so that colour images are refused.
 
     Returns:
         The image, without the file's metadata: names and dates of patients stay behind.
 
     Raises:
-        InputError: If it is missing, cannot be read, or is not one 3D volume of one number per voxel.
+        InputError: If it is missing, cannot be read, or is not one volume or slice of one number per voxel.
     """
     folder, chosen, series = str(path).rpartition("#")
     if not chosen or Path(path).exists():
@@ -44,7 +47,7 @@ def read_image(path: str | Path) -> sitk.Image:
     if not place.exists():
         raise InputError(f"There is no file or folder {place}.", remedy="Check the path.", code="no-such-file")
     with quiet_itk():
-        image = read_dicom_series(place, series) if place.is_dir() else _read_file(place)
+        image = read_dicom_series(place, series) if place.is_dir() else _read_file(place, component)
     return without_metadata(image)
 
 
@@ -124,44 +127,50 @@ def quiet_itk() -> Iterator[None]:
         sitk.ProcessObject.SetGlobalWarningDisplay(shown)
 
 
-def _read_file(path: Path) -> sitk.Image:
+def _read_file(path: Path, component: int | None) -> sitk.Image:
     if path.name.lower().endswith(_NIFTI):
         check_nifti_complete(path)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:
         reader.ReadImageInformation()
-        _check_volume(path, reader)
+        _check_volume(path, reader, component)
         image = reader.Execute()
+        if image.GetNumberOfComponentsPerPixel() > 1:
+            image = sitk.VectorIndexSelectionCast(image, component)
+        if image.GetDimension() == 2:
+            # Its thickness is unknown; that of its pixels keeps the volume of a voxel plausible.
+            image = sitk.JoinSeries([image], 0.0, sum(image.GetSpacing()) / 2)
     except RuntimeError as error:
         raise _unreadable(path, error) from error
     Grid.from_image(image)  # refuses broken geometry in words
     return image
 
 
-def _check_volume(path: Path, reader: sitk.ImageFileReader) -> None:
-    """Refuse what is not one scalar 3D volume before its voxels are read."""
+def _check_volume(path: Path, reader: sitk.ImageFileReader, component: int | None) -> None:
+    """Refuse what is not one volume or slice before its voxels are read."""
     if is_dicom_file(path):
         raise InputError(
             f"{path.name} is a DICOM file.", reason="A DICOM volume is a series of files, one per slice.",
             remedy=f"Give the folder that holds the whole series: {path.parent}.", code="dicom-slice",
         )  # fmt: skip
     size, components = reader.GetSize(), reader.GetNumberOfComponents()
-    if len(size) != 3:
+    if len(size) not in (2, 3):
         raise InputError(
             f"{path.name} has {len(size)} dimensions ({' × '.join(map(str, size))}).",
             reason="A channel is one three-dimensional volume.",
-            remedy="Extract one volume (one time point, one b-value) and give that."
-            if len(size) > 3
-            else "Give the whole volume rather than one slice.",
+            remedy="Extract one volume (one time point, one b-value) and give that.",
             code="not-3d",
         )
-    if components != 1:
-        raise InputError(
-            f"{path.name} has {components} values per voxel.",
-            reason="A channel is one number per voxel; this is a colour, vector or complex image.",
-            remedy="Extract one component, or give the grey-scale volume.", code="not-scalar",
-        )  # fmt: skip
+    if components == 1 or (component is not None and components in _COLOURS):
+        return
+    raise InputError(
+        f"{path.name} has {components} values per voxel.",
+        reason="A channel is one number per voxel; this is a colour, vector or complex image."
+        if component is None
+        else "A colour image has three of them, or four with transparency.",
+        remedy="Extract one component, or give the grey-scale volume.", code="not-scalar",
+    )  # fmt: skip
 
 
 def _unreadable(path: Path, error: RuntimeError) -> InputError:

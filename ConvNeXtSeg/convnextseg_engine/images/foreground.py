@@ -12,7 +12,7 @@ def require_something(arrays: dict[str, np.ndarray]) -> None:
     if not any(array.any() for array in arrays.values()):
         raise InputError(
             "The images are empty where the chosen volume lies.",
-            reason="Every voxel is 0 after bringing the channels onto one grid.",
+            reason="Every voxel is 0, or no number, after bringing the channels onto one grid.",
             remedy="Check that the right volumes are assigned and that they overlap in space.",
             code="empty-image",
         )

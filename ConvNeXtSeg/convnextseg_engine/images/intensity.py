@@ -15,6 +15,8 @@ from .traces import without_traces
 # MR intensities have no unit and real files have outliers (one BraTS 2021 case reaches 32767 in every sequence),
 # so the statistics are taken between these percentiles of the foreground.
 _CLIP_PERCENTILES = (0.5, 99.5)
+# A constant image that was interpolated varies by the rounding of float32.
+_CONSTANT = 1e-6
 
 
 def zscore_foreground(array: np.ndarray) -> np.ndarray:
@@ -34,9 +36,10 @@ def zscore_foreground(array: np.ndarray) -> np.ndarray:
     if values.size < 2:
         return result
     low, high = np.percentile(values, _CLIP_PERCENTILES)
-    values = np.clip(values, low, high)
+    # In double precision: intensities have any unit, and the square of an ADC in m²/s is below the smallest float32.
+    values = np.clip(values, low, high).astype(np.float64)
     deviation = float(values.std())
-    if deviation < 1e-8:
+    if deviation <= _CONSTANT * max(abs(low), abs(high)):
         return result
     result[foreground] = (values - float(values.mean())) / deviation
     return result

@@ -53,6 +53,8 @@ def anatomical_grid(reference: Grid, spacing: tuple[float, float, float], axes: 
     # Columns of the direction for I, J, K; each is one of ±L, ±P, ±S.
     towards = np.stack([_TOWARDS[letter] for letter in reversed(axes)], axis=1)
     along = np.abs(towards).argmax(axis=0)
+    # A slice thinner than one step lies in the middle of its voxel; at the voxel's edge it would not be seen.
+    low = low - np.where(size == 1, (step - (high - low)) / 2, 0.0)
     ends = low + step / 2 + np.where(towards.sum(axis=1) < 0, (size - 1) * step, 0.0)
     return Grid(tuple(size[along]), tuple(step[along]), tuple(ends), tuple(towards.ravel()))
 

@@ -140,7 +140,9 @@ def _segment(study: Study, loaded: LoadedModel, reporter: Reporter, options: Seg
         mask = np.ascontiguousarray(mask[::-1])
         probabilities = None if probabilities is None else np.ascontiguousarray(probabilities[:, ::-1])
         disagreement = None if disagreement is None else np.ascontiguousarray(disagreement[::-1])
-    warnings = study_warnings(study, spec, prepared, loaded.model.metadata.skull_stripped)
+    metadata = loaded.model.metadata
+    volumes = metadata.network.get("dim") != 2
+    warnings = study_warnings(study, spec, prepared, metadata.skull_stripped, volumes)
     clock.lap("restore")
     uncertainty = None
     if options.uncertainty:

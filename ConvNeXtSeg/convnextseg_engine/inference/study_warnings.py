@@ -10,7 +10,9 @@ from ..images.prepare import InputSpec, PreparedInput
 from ..images.study import Study
 
 
-def study_warnings(study: Study, spec: InputSpec, prepared: PreparedInput, skull_stripped: bool) -> list[str]:
+def study_warnings(
+    study: Study, spec: InputSpec, prepared: PreparedInput, skull_stripped: bool, volumes: bool = False
+) -> list[str]:
     """Return what is odd about a study for a model, one sentence each.
 
     Args:
@@ -18,8 +20,11 @@ def study_warnings(study: Study, spec: InputSpec, prepared: PreparedInput, skull
         spec: What the network expects.
         prepared: What the network was given.
         skull_stripped: Whether the model is made for images without skull.
+        volumes: Whether its network sees volumes, not slices.
     """
     found = []
+    if volumes and min(study.reference_grid.size) == 1:
+        found.append(f"{study.reference} is a single slice; the model is made for volumes and unreliable on it.")
     missing = missing_channels(spec, prepared)
     if missing:
         found.append(f"Not given: {', '.join(missing)}. The result is usually less accurate without.")

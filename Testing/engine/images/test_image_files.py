@@ -124,10 +124,12 @@ def test_four_dimensions_are_refused_even_if_the_last_is_single(tmp_path, image,
     assert caught.value.code == "not-3d"
 
 
-def test_two_dimensions_are_refused(tmp_path):
-    sitk.WriteImage(sitk.Image(4, 5, sitk.sitkInt16), str(tmp_path / "a.nrrd"))
-    with pytest.raises(InputError, match="2 dimensions"):
-        read_image(tmp_path / "a.nrrd")
+def test_two_dimensions_become_one_slice(tmp_path):
+    flat = sitk.Image(4, 5, sitk.sitkInt16)
+    flat.SetSpacing((0.5, 1.5))
+    sitk.WriteImage(flat, str(tmp_path / "a.nrrd"))
+    image = read_image(tmp_path / "a.nrrd")
+    assert (image.GetSize(), image.GetSpacing()) == ((4, 5, 1), (0.5, 1.5, 1.0))
 
 
 @pytest.mark.parametrize(("pixel", "values"), [(sitk.sitkVectorUInt8, 3), (sitk.sitkComplexFloat32, 2)])

@@ -21,6 +21,7 @@ LIGHT_ROOMS = (
     "convnextseg_engine.images.grid",
     "convnextseg_engine.images.study",
     "convnextseg_engine.images.sequences",
+    "convnextseg_engine.images.colour",
     "convnextseg_engine.labels",
     "convnextseg_engine.models",
     "convnextseg_engine.synthetic",
