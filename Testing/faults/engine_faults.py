@@ -99,4 +99,18 @@ FAULTS = (
         "from __future__ import annotations\n\nimport slicer\n",
         (f"{_TESTS}/repository/test_import_directions.py::test_engine_knows_nothing_of_slicer",),
     ),
+    Fault(
+        "a result of nnU-Net's preparation lands on transposed axes",
+        f"{_ENGINE}/images/nnunet/placement.py",
+        "volume.transpose(np.argsort(axes))",
+        "volume.transpose(axes)",
+        (f"{_TESTS}/nnunet/test_nnunet_geometry.py::test_what_is_restored_lies_where_it_was",),
+    ),
+    Fault(
+        "labels that a foreign model only numbers get names without asking",
+        f"{_ENGINE}/checkpoints/nnunet_v1.py",
+        "named if set(named) == set(values) else None",
+        "named or {value: f'label {value}' for value in values}",
+        (f"{_TESTS}/nnunet/test_nnunet_reading.py::test_version_1_holds_integers_only_so_both_orders_are_possible",),
+    ),
 )

@@ -16,6 +16,7 @@ from ..images.nnunet.preparation import ANISOTROPY, V1, IntensityRule, Preparati
 from ..labels.contract import LabelContract, exclusive_contract
 from ..labels.known_labels import label_named
 from .answers import ImportAnswers, Questions
+from .generic_unet import generic_unet_network, plain_names
 from .imported import ImportedModel, sources_of
 from .mednext_shape import mednext_network, without_deep_heads
 from .nnunet_channels import channels_of
@@ -68,15 +69,7 @@ def _model(folder: Path, files: list[Path], notes: list[str], answers: ImportAns
         "--licence NAME (or “unknown”)",
     )
     questions.ask()
-    states = [_weights(file) for file in files]
-    network = mednext_network(shapes(states[0]))
-    if network is None:
-        raise InputError(
-            "The network of this nnU-Net v1 model is not known.",
-            reason=f"Its weights are not those of a MedNeXt; its trainer is {trainer}.",
-            remedy="Use it with nnU-Net v1 itself, or train it again with nnU-Net v2, which is read.",
-            code="unknown-network",
-        )
+    network, states = _network([_weights(file) for file in files], trainer)
     preparation = _preparation(plans, stage, len(channels))
     patch = tuple(int(extent) for extent in stage["patch_size"])
     axes = [] if "nomirroring" in trainer.casefold() else list(range(3 - len(patch), 3))
@@ -84,7 +77,7 @@ def _model(folder: Path, files: list[Path], notes: list[str], answers: ImportAns
         patch = (1, *patch)
     return ImportedModel(
         network=network,
-        state_dicts=[without_deep_heads(state) for state in states],
+        state_dicts=states,
         channels=channels,
         spacing=_spacing(preparation, stage),
         patch=patch,
@@ -101,6 +94,25 @@ def _model(folder: Path, files: list[Path], notes: list[str], answers: ImportAns
         inference={"overlap": 0.5, "mirror_axes": axes, "arithmetic": answers.arithmetic or V1},
         notes=[*notes, "Images are mirrored along the axes that nnU-Net v1 mirrors by default; the files do not say."],
         skull_stripped=bool(answers.skull_stripped),
+    )
+
+
+def _network(
+    states: list[dict[str, torch.Tensor]], trainer: str
+) -> tuple[dict[str, Any], list[dict[str, torch.Tensor]]]:
+    """Return the network that the tensors belong to, and them under its names."""
+    found = shapes(states[0])
+    mednext = mednext_network(found)
+    if mednext is not None:
+        return mednext, [without_deep_heads(state) for state in states]
+    unet = generic_unet_network(found)
+    if unet is not None:
+        return unet, [plain_names(state) for state in states]
+    raise InputError(
+        "The network of this nnU-Net v1 model is not known.",
+        reason=f"Its weights are those of neither a MedNeXt nor nnU-Net's own U-Net; its trainer is {trainer}.",
+        remedy="Use it with nnU-Net v1 itself, or train it again with nnU-Net v2, which is read.",
+        code="unknown-network",
     )
 
 
@@ -177,7 +189,7 @@ def _intensity(plans: dict[str, Any], channel: int) -> IntensityRule:
 
 def _stage(description: dict[str, Any], plans: dict[str, Any]) -> dict[str, Any]:
     stages = plans["plans_per_stage"]
-    chosen = description["init"][_STAGE_ARGUMENT] if len(stages) > 1 else [*stages][0]
+    (chosen,) = (description["init"][_STAGE_ARGUMENT],) if len(stages) > 1 else stages
     return stages[chosen]
 
 

@@ -222,6 +222,16 @@ def test_an_architecture_names_nothing_to_import(folder: Path, change: dict, wor
         nnunet_v2.read(rearchitect(folder, **change), UNKNOWN_LICENCE)
 
 
+def test_a_mednext_that_a_trainer_built_instead_is_known_by_its_tensors(folder: Path, tmp_path: Path) -> None:
+    network = build({"name": "mednext", "size": "S", "kernel": 5, "width": 4}, 2, 3, deep_supervision=True)
+    file = folder / "fold_0" / "checkpoint_final.pth"
+    checkpoint = torch.load(file, weights_only=False) | {"network_weights": network.state_dict()}
+    torch.save(checkpoint, file)
+    imported = nnunet_v2.read(folder, UNKNOWN_LICENCE)
+    assert imported.network == {"name": "mednext", "size": "S", "kernel": 5, "width": 4, "dim": 3}
+    imported.write(tmp_path / "model", "mednext-in-nnunet")
+
+
 def test_weights_of_another_shape_are_refused_and_nothing_is_written(folder: Path, tmp_path: Path) -> None:
     imported = nnunet_v2.read(rearchitect(folder, features_per_stage=[4, 6, 10]), UNKNOWN_LICENCE)
     with pytest.raises(InputError, match="do not fit the network"):
@@ -317,8 +327,8 @@ def test_version_1_refuses_what_it_does_not_know(tmp_path: Path, trainer: str, c
         nnunet_v1.read(folder, ImportAnswers(licence="unknown", labels=LABELS))
 
 
-def test_a_network_that_is_no_mednext_is_refused(tmp_path: Path) -> None:
+def test_a_network_of_version_1_that_is_not_known_is_refused(tmp_path: Path) -> None:
     folder = v1_results(tmp_path / "results")
     torch.save({"state_dict": {"conv.weight": torch.ones(3)}}, folder / "fold_0" / "model_final_checkpoint.model")
-    with pytest.raises(InputError, match="not those of a MedNeXt"):
+    with pytest.raises(InputError, match="neither a MedNeXt nor"):
         nnunet_v1.read(folder, ImportAnswers(licence="unknown", labels=LABELS))
