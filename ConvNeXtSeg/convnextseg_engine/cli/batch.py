@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InputError
 from ..inference.backend_names import BACKENDS, checked_backend_name
 from ..inference.device import checked_device_name
+from .inference_options import add_inference_options, chosen_options
 from .named_files import given_path
 from .output import Output, table
 
@@ -43,11 +44,17 @@ def add_parser(subparsers: Any, common: argparse.ArgumentParser) -> None:
         "--format", default=_ENDINGS[0], choices=_ENDINGS, help="format of the masks (default: .seg.nrrd)"
     )
     parser.add_argument("--preview", action="store_true", help="also write a picture of each case")
+    parser.add_argument(
+        "--uncertainty", action="store_true",
+        help="also measure how sure each result is: the table says how much is probably wrong, and which three slices "
+        "to look at first",
+    )  # fmt: skip
     parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda, cuda:N or mps (default: auto)")
     parser.add_argument("--backend", default="auto", metavar="B", help=f"{', '.join(BACKENDS)} (default: auto)")
     parser.add_argument(
         "--cluster", metavar="ADDRESS", help="address of a Dask scheduler whose workers share the files"
     )
+    add_inference_options(parser)
     parser.add_argument("--list", action="store_true", help="only show which files would be which channel")
     parser.set_defaults(run=run)
 
@@ -56,14 +63,17 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
     """List the cases, segment those that are not done, tell."""
     checked_device_name(arguments.device)
     checked_backend_name(arguments.backend, arguments.device)
-    source = given_path("SOURCE", arguments.source)
+    source = given_path("SOURCE", arguments.source).absolute()  # a cluster's workers run in folders of their own
     if not source.exists():
         raise InputError(f"There is no file or folder {source}.", remedy="Check the path.", code="no-file")
 
     from ..cohort.folder_source import cases_of_folder
+    from ..inference.options import settings_for
     from ..models.store import ModelStore
 
     model = ModelStore().open(arguments.model)
+    options = chosen_options(arguments, uncertainty=arguments.uncertainty)
+    settings_for(options, model.metadata)  # a wish that cannot be had is refused before any work
     channels = model.metadata.channels
     _check_reference(arguments.reference, model.metadata)
     if source.is_dir():
@@ -71,7 +81,7 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
     else:
         from ..cohort.csv_source import cases_of_csv
 
-        cases = cases_of_csv(source, channels)
+        cases = cases_of_csv(source, channels, arguments.reference)
     if arguments.list:
         output.result(
             [asdict(case) for case in cases],
@@ -85,7 +95,7 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
 
     settings = Settings(
         str(model.path.absolute()), sha256_of(model.weights_path), arguments.device, arguments.backend,
-        arguments.format, arguments.preview,
+        arguments.format, arguments.preview, options.to_dict(),
     )  # fmt: skip
     folder = given_path("--output", arguments.output)
     execute = None

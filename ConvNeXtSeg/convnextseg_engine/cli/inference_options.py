@@ -33,7 +33,9 @@ def add_inference_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def chosen_options(arguments: argparse.Namespace, *, keep_probabilities: bool = False) -> SegmentOptions:
+def chosen_options(
+    arguments: argparse.Namespace, *, keep_probabilities: bool = False, uncertainty: bool = False
+) -> SegmentOptions:
     """Return the options as the engine takes them."""
     from ..inference.options import SegmentOptions
 
@@ -43,4 +45,5 @@ def chosen_options(arguments: argparse.Namespace, *, keep_probabilities: bool = 
         arithmetic=arguments.arithmetic,
         smallest_component_ml=arguments.smallest_component_ml,
         keep_probabilities=keep_probabilities,
+        uncertainty=uncertainty,
     )

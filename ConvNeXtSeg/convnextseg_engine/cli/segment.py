@@ -14,7 +14,15 @@ from .inference_options import add_inference_options, chosen_options
 from .named_files import check_channel_names, chosen_reference
 from .output import Output, table
 from .preparation_options import add_preparation_options, brain_mask_path, chosen_preparation
-from .segment_results import KINDS, SEG_NRRD, check_kind, needs_probabilities, write_results
+from .segment_results import (
+    KINDS,
+    SEG_NRRD,
+    check_disagreement,
+    check_kind,
+    needs_probabilities,
+    needs_uncertainty,
+    write_results,
+)
 from .study_images import add_options, given_files, study_files
 
 if TYPE_CHECKING:
@@ -24,9 +32,12 @@ _VOLUMES = (".nii.gz", ".nii", ".nrrd")
 _ENDINGS = {
     "--output": (SEG_NRRD, *_VOLUMES),
     "--probabilities": _VOLUMES,
+    "--uncertainty": _VOLUMES,
+    "--disagreement": _VOLUMES,
     "--preview": (".png",),
     "--report": (".json",),
 }
+_FIRST_SLICES = 5
 
 
 def add_parser(subparsers: Any, common: argparse.ArgumentParser) -> None:
@@ -57,7 +68,18 @@ def add_parser(subparsers: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--probabilities", metavar="F",
         help="also write probabilities: one image whose voxels have one value for each of the model's regions, in the "
-        "order in which “models show” lists them, the largest first (.nii.gz, .nii or .nrrd)",
+        "order in which “models show” lists them, the largest first (.nii.gz, .nii or .nrrd); calibrated if the model "
+        "brings temperatures",
+    )  # fmt: skip
+    parser.add_argument(
+        "--uncertainty", metavar="F",
+        help="also measure how sure the result is: write the entropy of each voxel, 0 (sure) to 1, to this file "
+        "(.nii.gz, .nii or .nrrd), and say which slices to look at first; the mask is the same",
+    )  # fmt: skip
+    parser.add_argument(
+        "--disagreement", metavar="F",
+        help="also write by how much overlapping windows, mirrored views and the members of an ensemble disagree about "
+        "each voxel: the largest standard deviation of a region's probability, 0 to 0.5",
     )  # fmt: skip
     parser.add_argument(
         "--preview", metavar="F.png", help="also write a picture: three slices with the mask drawn on them"
@@ -73,7 +95,11 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
     """Segment, write, tell."""
     destinations = _destinations(arguments)
     check_kind(arguments.output_kind, destinations)
-    options = chosen_options(arguments, keep_probabilities=needs_probabilities(arguments.output_kind, destinations))
+    options = chosen_options(
+        arguments,
+        keep_probabilities=needs_probabilities(arguments.output_kind, destinations),
+        uncertainty=needs_uncertainty(destinations),
+    )
     files, left_out = given_files(arguments)
     mask = brain_mask_path(arguments)
     masks = [] if mask is None else [mask]
@@ -87,7 +113,8 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
     from ..models.store import ModelStore
 
     model = ModelStore().open(arguments.model)
-    settings_for(options, model.metadata)  # a wish that cannot be had is refused before any work
+    # A wish that cannot be had is refused before any work.
+    check_disagreement(settings_for(options, model.metadata), destinations)
     check_channel_names((*files, *left_out), model.metadata.channels, f"the model {model.spec}")
     recognised: dict[str, str] = {}
     if arguments.study is not None:
@@ -133,10 +160,11 @@ def _destinations(arguments: argparse.Namespace) -> dict[str, Path]:
 
 
 def _read(files: dict[str, Path], reference: str) -> Study:
+    from ..images.colour import component_of
     from ..images.files import read_image
     from ..images.study import Study
 
-    return Study({name: read_image(path) for name, path in files.items()}, reference)
+    return Study({name: read_image(path, component_of(name)) for name, path in files.items()}, reference)
 
 
 def _named(destinations: dict[str, Path]) -> list[dict[str, str]]:
@@ -149,7 +177,20 @@ def _lines(report: dict[str, Any], destinations: dict[str, Path]) -> list[str]:
     return [
         f"{model['title']} ({model['name']}@{model['version']}): {model['intended_use']}",
         *table(rows),
+        *_doubts(report.get("uncertainty")),
         f"{report['seconds']['total']:.1f} s: {report['plan']}.",
         *(f"Note: {warning}" for warning in report["warnings"]),
         *(f"{option[2:]}: {path}" for option, path in destinations.items()),
+    ]
+
+
+def _doubts(uncertainty: dict[str, Any] | None) -> list[str]:
+    if uncertainty is None or not uncertainty["slices"]:
+        return []
+    first = uncertainty["slices"][:_FIRST_SLICES]
+    listed = [[str(one["index"]), f"{one['expected_error_ml']:.2f} mL"] for one in first]
+    return [
+        "Slices to look at first, and how much of each is probably wrong:",
+        *table(listed),
+        "Slices run along the image's third axis and count from 0, like the last voxel index in Slicer's Data Probe.",
     ]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from ..images.grid import Grid
     from ..images.study import Study
+    from ..inference.options import Settings
     from ..inference.segment import Segmentation
     from ..preparing.workflow import PreparedStudy
 
@@ -39,6 +40,22 @@ def needs_probabilities(kind: str, destinations: dict[str, Path]) -> bool:
     return kind == "probabilities" or "--probabilities" in destinations
 
 
+def needs_uncertainty(destinations: dict[str, Path]) -> bool:
+    """Say whether it is to be measured how sure the result is."""
+    return "--uncertainty" in destinations or "--disagreement" in destinations
+
+
+def check_disagreement(settings: Settings, destinations: dict[str, Path]) -> None:
+    """Refuse ``--disagreement`` where it is not measured."""
+    if "--disagreement" in destinations and not settings.disagreement:
+        raise InputError(
+            "With this arithmetic it is not measured by how much windows disagree.",
+            reason=f"{settings.arithmetic} repeats what nnU-Net computes, and nothing else.",
+            remedy="Add --arithmetic float32, or leave out --disagreement; --uncertainty works with both.",
+            code="no-disagreement",
+        )
+
+
 def write_results(
     result: Segmentation,
     study: Study,
@@ -60,6 +77,7 @@ def write_results(
         prepared: What was done to the study before.
     """
     from ..durable import write_json
+    from ..images.files import write_image
     from ..inference.preview import write_preview
     from ..inference.report import report
 
@@ -69,7 +87,11 @@ def write_results(
             if option == "--output":
                 _write_output(result, path, kind)
             elif option == "--probabilities":
-                _write_regions(result, result.probabilities, path)
+                _write_regions(result, result.calibrated(), path)
+            elif option == "--uncertainty":
+                write_image(result.grid.image(result.uncertainty.entropy), path)
+            elif option == "--disagreement":
+                write_image(result.grid.image(result.uncertainty.disagreement), path)
             elif option == "--preview":
                 write_preview(path, study.channels[study.reference], result)
     seconds["write"] = time.perf_counter() - started
@@ -89,7 +111,7 @@ def _write_output(result: Segmentation, path: Path, kind: str) -> None:
     from ..labels.seg_nrrd import write_seg_nrrd
 
     if kind == "probabilities":
-        _write_regions(result, result.probabilities, path)
+        _write_regions(result, result.calibrated(), path)
     elif kind == "regions":
         _write_regions(result, regions_of(result.mask, result.contract).astype("uint8"), path)
     elif path.name.endswith(SEG_NRRD):

@@ -25,6 +25,8 @@ from .settings import Settings
 
 COHORT, TABLE, REPORT, MASK = "cohort.json", "cohort.csv", "report.json", "segmentation"
 _FORMAT = 1
+_DOUBTS = ("expected error [mL]", "slices to look at first")
+_FIRST_SLICES = 3
 _TEMPORARY = re.compile(r"\.[0-9a-f]{12}-.+")
 _LEFT_BEHIND_S = 24 * 3600
 
@@ -59,6 +61,7 @@ class ResultsFolder:
 
     def __init__(self, folder: Path, settings: Settings):
         self.path = Path(folder)
+        self._uncertainty = bool(settings.options.get("uncertainty"))
         self.path.mkdir(parents=True, exist_ok=True)
         _sweep(self.path)
         known = self.path / COHORT
@@ -94,7 +97,11 @@ class ResultsFolder:
         return report
 
     def write_table(self, rows: Sequence[Row]) -> Path:
-        """Write ``cohort.csv``: a line a case, with volumes in millilitres; return its path."""
+        """Write ``cohort.csv``: a line a case, with volumes in millilitres; return its path.
+
+        Where it was measured how sure the results are, there is also how much of each is probably wrong, and the
+        slices to look at first, counted from 0 along the image's third axis.
+        """
         volumes: list[str] = []
         for row in rows:
             for entry in (*row.report.get("labels", ()), *row.report.get("regions", ())):
@@ -103,7 +110,16 @@ class ResultsFolder:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(
-            ["case", "status", *(f"{name} [mL]" for name in volumes), "channels", "seconds", "model", "message"]
+            [
+                "case",
+                "status",
+                *(f"{name} [mL]" for name in volumes),
+                *(_DOUBTS if self._uncertainty else ()),
+                "channels",
+                "seconds",
+                "model",
+                "message",
+            ]
         )
         for row in rows:
             found = {e["name"]: e["volume_ml"] for e in (*row.report.get("regions", ()), *row.report.get("labels", ()))}
@@ -111,6 +127,7 @@ class ResultsFolder:
             used = " ".join(row.report.get("channels", {}).get("used", ()))
             writer.writerow([
                 row.case, row.status, *(found.get(name, "") for name in volumes),
+                *(_doubts(row.report) if self._uncertainty else ()),
                 used, row.report.get("seconds", {}).get("total", ""),
                 f"{model['name']}@{model['version']}" if model else "", _plain_cell(row.message),
             ])  # fmt: skip
@@ -135,6 +152,14 @@ def _sweep(folder: Path) -> None:
     for leftover in folder.glob(".*-*"):
         if _TEMPORARY.fullmatch(leftover.name) and time.time() - leftover.stat().st_mtime > _LEFT_BEHIND_S:
             shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _doubts(report: dict[str, Any]) -> tuple[Any, Any]:
+    uncertainty = report.get("uncertainty")
+    if uncertainty is None:
+        return "", ""
+    slices = [str(one["index"]) for one in uncertainty["slices"][:_FIRST_SLICES]]
+    return uncertainty["expected_error_ml"], " ".join(slices)
 
 
 def _plain_cell(text: str) -> str:

@@ -46,6 +46,10 @@ class SegmentOptions:
             raise _bad(f"There is no option {', '.join(unknown)}")
         return cls(**values)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return what differs from no wishes at all, as a message or a file holds it."""
+        return {known.name: value for known in fields(self) if (value := getattr(self, known.name)) != known.default}
+
 
 @dataclass(frozen=True)
 class Settings:

@@ -71,10 +71,12 @@ class _Operations:
         prepared = prepared_study(args, exchange, loaded.model.metadata, rest.part(0.0, _PREPARING_PART))
         preparation_s = time.perf_counter() - started
         result = segment(prepared.study, loaded, rest.part(_PREPARING_PART, 1.0), options=options)
-        kept = result.probabilities
+        kept, doubts = result.calibrated(), result.uncertainty
         return {
             "mask": exchange.put_array("mask", result.mask, result.grid),
             "probabilities": None if kept is None else exchange.put_array("probabilities", kept, result.grid),
+            "uncertainty": None if doubts is None else doubts.to_dict(),
+            "entropy": None if doubts is None else exchange.put_array("entropy", doubts.entropy, result.grid),
             "volumes_ml": result.volumes_ml,
             "seconds": {"preparation": preparation_s} | result.seconds,
             "device": result.device,

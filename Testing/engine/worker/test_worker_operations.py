@@ -16,6 +16,7 @@ import torch
 from convnextseg_engine.errors import InputError, RunCancelled
 from convnextseg_engine.images.grid import Grid
 from convnextseg_engine.inference.loaded import load
+from convnextseg_engine.inference.options import SegmentOptions
 from convnextseg_engine.inference.segment import segment
 from convnextseg_engine.labels.case_set import CaseSet
 from convnextseg_engine.labels.contract import LabelContract
@@ -121,6 +122,24 @@ def test_the_first_segmentation_loads_and_the_second_is_warm(worker, model, made
     assert second["loaded_now"] is False
     assert np.array_equal(exchange.open_array(second["mask"])[0], expected.mask)
     assert worker.call("ping") == warm, "nothing more was imported or loaded"
+
+
+def test_options_of_a_run_reach_the_engine_and_doubts_come_back(worker, model, made, request_of):
+    args, exchange = request_of
+    options = {"uncertainty": True, "mirror": True}
+    expected = segment(made.study, load(model, "cpu", "torch"), options=SegmentOptions.from_dict(options))
+    plain = worker.call("segment", args)
+    assert plain["uncertainty"] is None and plain["entropy"] is None
+    found = worker.call("segment", args | {"options": options})
+    assert found["uncertainty"] == expected.uncertainty.to_dict()
+    assert "2 mirrored views" in found["plan"]
+    entropy, grid = exchange.open_array(found["entropy"])
+    assert np.array_equal(entropy, expected.uncertainty.entropy)
+    assert grid == made.study.reference_grid
+    assert np.array_equal(exchange.open_array(found["mask"])[0], expected.mask)
+    with pytest.raises(InputError, match="option") as caught:
+        worker.call("segment", args | {"options": {"sharpness": 2}})
+    assert caught.value.code == "bad-option"
 
 
 def test_bad_input_is_told_as_the_rooms_tell_it_and_the_model_stays_warm(worker, request_of):
