@@ -68,6 +68,19 @@ def test_what_is_not_an_image_is_refused_in_words(scene):
             read_volume(node)
 
 
+def test_a_channel_for_a_colour_takes_it_from_a_photograph(scene):
+    pixels = np.arange(4 * 5 * 6 * 3, dtype=np.uint8).reshape(4, 5, 6, 3)
+    photo = add_volume(scene, array=pixels, name="photo", class_name="vtkMRMLVectorVolumeNode")
+    for index, channel in enumerate(("Red", "g", "BLUE")):
+        volume = read_volume(photo, channel)
+        assert np.array_equal(volume.array, pixels[..., index])
+        assert volume.array.shape == volume.handle.world_grid.shape
+    with pytest.raises(InputError, match=r"photo.*3 values per voxel"):
+        read_volume(photo, "T1")
+    grey = add_volume(scene)
+    assert np.array_equal(read_volume(grey, "Red").array, read_volume(grey).array)
+
+
 def test_a_handle_finds_its_volume_again(scene):
     node = add_volume(scene)
     assert read_volume(node).handle.find(scene) is node

@@ -8,6 +8,7 @@ import qt
 from slicer.i18n import tr as _
 
 import slicer
+from convnextseg_engine.images.colour import component_of
 
 from ..parameters import Parameters
 from .recognition import ChannelRecognition
@@ -90,7 +91,8 @@ class ChannelSelectors:
     def _row(self, name: str, row: int) -> slicer.qMRMLNodeComboBox:
         selector = slicer.qMRMLNodeComboBox()
         selector.setObjectName(f"channelSelector{name}")
-        selector.nodeTypes = ["vtkMRMLScalarVolumeNode"]
+        colours = ["vtkMRMLVectorVolumeNode"] if component_of(name) is not None else []
+        selector.nodeTypes = ["vtkMRMLScalarVolumeNode", *colours]
         selector.showChildNodeTypes = False
         selector.noneEnabled = True
         selector.noneDisplay = _("not available")

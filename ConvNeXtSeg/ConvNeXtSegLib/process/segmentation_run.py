@@ -11,6 +11,7 @@ from slicer.i18n import tr as _
 
 import slicer
 from convnextseg_engine.errors import ConvNeXtSegError, InputError, describe
+from convnextseg_engine.images.colour import component_of
 from convnextseg_engine.models.folder import ModelFolder
 from convnextseg_engine.worker.exchange import Exchange
 from convnextseg_engine.worker.messages import Progress
@@ -102,7 +103,7 @@ class SegmentationRun:
         self._started = time.monotonic()
         self._working_since: float | None = None
         self._refs: list[dict[str, Any]] = []
-        self._target: VolumeHandle = read_volume(inputs.volumes[inputs.reference]).handle
+        self._target: VolumeHandle = read_volume(inputs.volumes[inputs.reference], inputs.reference).handle
         try:
             channels = {name: self._put(name, node) for name, node in inputs.volumes.items()}
             preparation, refs = (None, []) if inputs.preparation is None else inputs.preparation.put(exchange)
@@ -140,7 +141,7 @@ class SegmentationRun:
         self._worker.cancel(self._call)
 
     def _put(self, name: str, node: slicer.vtkMRMLScalarVolumeNode) -> dict[str, Any]:
-        volume = read_volume(node)
+        volume = read_volume(node, name)
         ref = self._exchange.put_array(name, volume.array, volume.handle.world_grid)
         self._refs.append(ref)
         return ref
@@ -184,11 +185,14 @@ class SegmentationRun:
 
 
 def _refuse_twice(volumes: Mapping[str, slicer.vtkMRMLScalarVolumeNode]) -> None:
-    """Refuse a volume that was chosen for two channels: the network would take it for two different sequences."""
+    """Refuse a volume that was chosen for two channels: the network would take it for two different sequences.
+
+    A colour volume has three channels in it.
+    """
     chosen: dict[str, str] = {}
     for channel, node in volumes.items():
         other = chosen.setdefault(node.GetID(), channel)
-        if other != channel:
+        if other != channel and (component_of(other) is None or component_of(channel) is None):
             raise InputError(
                 _("The volume “{volume}” is chosen for {one} and for {other}.").format(
                     volume=node.GetName(), one=other, other=channel

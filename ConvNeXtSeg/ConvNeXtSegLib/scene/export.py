@@ -58,7 +58,7 @@ def export_case(
     Raises:
         InputError: Unknown, missing, overlapping, off-grid or cut segments; an unusable volume; a case that exists.
     """
-    volumes = {name: read_volume(node) for name, node in channels.items()}
+    volumes = {name: read_volume(node, name) for name, node in channels.items()}
     images = {name: volume.handle.world_grid.image(volume.array) for name, volume in volumes.items()}
     study = Study(images, reference)
     segments = segments_on(segmentation, channels[reference])

@@ -10,6 +10,7 @@ import vtk
 
 import slicer
 from convnextseg_engine.errors import InputError
+from convnextseg_engine.images.colour import component_of
 from convnextseg_engine.images.grid import Grid
 
 
@@ -72,14 +73,21 @@ class SceneVolume:
     array: np.ndarray
 
 
-def read_volume(node: slicer.vtkMRMLScalarVolumeNode | None) -> SceneVolume:
-    """Return the voxels and grids of a scalar volume node.
+def read_volume(node: slicer.vtkMRMLScalarVolumeNode | None, channel: str = "") -> SceneVolume:
+    """Return the voxels and grids of a scalar volume node, or of one colour of a colour volume.
+
+    Args:
+        node: The volume.
+        channel: The model's channel that it is for; one called red, green or blue takes that colour.
 
     Raises:
-        InputError: No volume, no voxels, a label map, a colour or vector volume, or a non-linear parent transform.
+        InputError: No volume, no voxels, a label map, a colour or vector volume for a channel that takes no colour, or
+            a non-linear parent transform.
     """
-    _refuse_unusable(node)
+    _refuse_unusable(node, channel)
     array = slicer.util.arrayFromVolume(node).view()
+    if array.ndim > 3:
+        array = array[..., component_of(channel)]
     array.flags.writeable = False
     weak = vtk.vtkWeakReference()
     weak.Set(node)
@@ -123,7 +131,7 @@ def _ijk_to_ras(node: slicer.vtkMRMLScalarVolumeNode) -> np.ndarray:
     return slicer.util.arrayFromVTKMatrix(matrix)
 
 
-def _refuse_unusable(node: slicer.vtkMRMLNode | None) -> None:
+def _refuse_unusable(node: slicer.vtkMRMLNode | None, channel: str) -> None:
     if node is None:
         raise InputError("No volume is chosen.", remedy="Choose a volume first.", code="no-volume")
     name = node.GetName()
@@ -143,7 +151,8 @@ def _refuse_unusable(node: slicer.vtkMRMLNode | None) -> None:
             remedy="Load the image again, or choose another volume.",
             code="empty-image",
         )
-    if image.GetNumberOfScalarComponents() != 1:
+    takes_colour = component_of(channel) is not None and image.GetNumberOfScalarComponents() in (3, 4)
+    if image.GetNumberOfScalarComponents() != 1 and not takes_colour:
         raise InputError(
             f"The volume “{name}” has {image.GetNumberOfScalarComponents()} values per voxel.",
             reason="A channel is one number per voxel; this is a colour or vector image.",
