@@ -14,7 +14,10 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from .fused.block import applies, fused_block
+from .fused import recycled
+from .fused.block import fused_block
+from .fused.pointwise import pointwise
+from .fused.rule import applies
 
 # Far beyond any published MedNeXt (32 or 64 wide, kernel 3 to 7); a damaged description must not ask for terabytes.
 _WIDEST, _LARGEST_KERNEL = 1024, 15
@@ -148,6 +151,12 @@ class UpBlock(Block):
         """Return a transposed depthwise convolution of stride 2."""
         return _TRANSPOSED[dim](channels, channels, kernel, stride=2, padding=kernel // 2, groups=channels)
 
+    def forward(self, x: torch.Tensor, skip: torch.Tensor | None = None) -> torch.Tensor:
+        """Map ``(N, inputs, n…)`` to ``(N, outputs, 2n…)`` and add ``skip`` of that shape."""
+        if applies(self, x, skip):
+            return fused_block(self, x, skip)
+        return self.plain(x) if skip is None else skip + self.plain(x)
+
     def plain(self, x: torch.Tensor) -> torch.Tensor:
         """Map ``(N, inputs, n…)`` to ``(N, outputs, 2n…)``; the front planes are exactly 0, without bias."""
         return F.pad(self.branch(x) + self.res_conv(x), (1, 0) * (x.dim() - 2))
@@ -156,13 +165,15 @@ class UpBlock(Block):
 class Head(nn.Module):
     """A 1×1 transposed convolution to the outputs (a plain 1×1 convolution with swapped weight axes)."""
 
+    fused = True
+
     def __init__(self, inputs: int, outputs: int, dim: int):
         super().__init__()
         self.conv_out = _TRANSPOSED[dim](inputs, outputs, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map ``(N, inputs, …)`` to logits ``(N, outputs, …)``."""
-        return self.conv_out(x)
+        return pointwise(self.conv_out, x, self.fused)
 
 
 class MedNeXt(nn.Module):
@@ -185,6 +196,7 @@ class MedNeXt(nn.Module):
 
     divisor = smallest = 16
     norm_over_space = True
+    fused = True
 
     def __init__(
         self,
@@ -235,11 +247,11 @@ class MedNeXt(nn.Module):
         # The reference keeps an unused scalar for its own checkpointing; ours needs none, but published files have it.
         self.dummy_tensor = nn.Parameter(torch.ones(1))
 
-    def _run(self, name: str, x: torch.Tensor) -> torch.Tensor:
+    def _run(self, name: str, *inputs: torch.Tensor) -> torch.Tensor:
         module = self.get_submodule(name)
         if self.checkpointing and self.training and torch.is_grad_enabled():
-            return checkpoint(module, x, use_reentrant=False)
-        return module(x)
+            return checkpoint(module, *inputs, use_reentrant=False)
+        return module(*inputs)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor | list[torch.Tensor]:
         """Return logits.
@@ -250,7 +262,7 @@ class MedNeXt(nn.Module):
         Returns:
             Logits ``(N, outputs, …)``, or with deep supervision a list of five, from full to 1/16 of the resolution.
         """
-        x = self.stem(x)
+        x = pointwise(self.stem, x, self.fused)
         skips = []
         for i in range(4):
             x = self._run(f"enc_block_{i}", x)
@@ -259,15 +271,17 @@ class MedNeXt(nn.Module):
         x = self._run("bottleneck", x)
         logits = [self.out_4(x)] if self.deep_supervision else []
         for i in reversed(range(4)):
-            x = skips[i] + self._run(f"up_{i}", x)
+            x = self._run(f"up_{i}", x, skips[i])
             x = self._run(f"dec_block_{i}", x)
             if i == 0 or self.deep_supervision:
                 logits.insert(0, self.get_submodule(f"out_{i}")(x))
+        if not torch.is_grad_enabled():
+            recycled.release()  # memory waits for the next training step, but not beyond a prediction
         return logits if self.deep_supervision else logits[0]
 
 
 def set_fused(network: nn.Module, fused: bool) -> None:
-    """Let all blocks of ``network`` take the fused path where it applies, or always plain autograd."""
+    """Let all parts of ``network`` take the fused path where it applies, or always plain autograd."""
     for module in network.modules():
-        if isinstance(module, Block):
+        if isinstance(module, (Block, Head, MedNeXt)):
             module.fused = fused

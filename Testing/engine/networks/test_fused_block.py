@@ -7,17 +7,20 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from convnextseg_engine.networks.fused import bottleneck, depthwise, recycled
 from convnextseg_engine.networks.mednext import Block, DownBlock, MedNeXt, UpBlock, set_fused
 
 KINDS = {"same": Block, "down": DownBlock, "up": UpBlock}
 
 
-def make(kind: str, width: int, kernel: int, expansion: int, dtype: torch.dtype) -> Block:
+def make(kind: str, width: int, kernel: int, expansion: int, dim: int, dtype: torch.dtype = torch.float32) -> Block:
     outputs = {"same": width, "down": 2 * width, "up": max(1, width // 2)}[kind]
-    block = KINDS[kind](width, outputs, expansion, kernel, 3, "group", False).to(dtype)
-    with torch.no_grad():  # a fresh norm has γ = 1 and β = 0 and would hide mistakes with them
-        block.norm.weight.uniform_(0.5, 1.5)
+    block = KINDS[kind](width, outputs, expansion, kernel, dim, "group", False).to(dtype)
+    with torch.no_grad():  # as after training: a fresh norm has γ = 1 and β = 0 and would hide mistakes with them
+        block.norm.weight.uniform_(-1.5, 1.5)
         block.norm.bias.uniform_(-0.5, 0.5)
+        block.conv1.weight.mul_(4 * torch.rand(width).view(-1, *[1] * (dim + 1)))
+        block.conv1.bias.uniform_(-3, 3)
     return block
 
 
@@ -30,23 +33,15 @@ def gradients(block: Block, x: torch.Tensor, upstream: torch.Tensor, fused: bool
     return out.detach(), {"x": x.grad} | {name: p.grad.clone() for name, p in block.named_parameters()}
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("kernel", [3, 5])
-def test_gradcheck_in_double_precision(kind: str, kernel: int) -> None:
-    torch.manual_seed(0)
-    block = make(kind, 2, kernel, 2, torch.float64)
-    x = torch.randn(2, 2, 2, 4, 2, dtype=torch.float64, requires_grad=True)
-    parameters = [p for name, p in block.named_parameters() if name != "conv1.bias"]
-    assert torch.autograd.gradcheck(lambda x, *_: block(x), (x, *parameters), atol=1e-6)
-
-
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=25, deadline=None, derandomize=True)
 @given(
     kind=st.sampled_from(sorted(KINDS)),
+    # Not 1: the norm removes the scale that such a kernel is, so its gradient is nothing but rounding.
     kernel=st.sampled_from([3, 5, 7]),
-    width=st.sampled_from([2, 4, 6, 16]),
+    # Not 1 or 2: the relative error of a gradient of so few numbers is luck.
+    width=st.sampled_from([3, 6, 16]),
     expansion=st.sampled_from([2, 3, 4]),
-    shape=st.tuples(*[st.sampled_from([4, 6, 10, 16, 18])] * 3),
+    shape=st.lists(st.sampled_from([3, 4, 6, 10, 16, 18]), min_size=2, max_size=3),
     batch=st.integers(1, 3),
     channels_last=st.booleans(),
     offset=st.sampled_from([0.0, 20.0]),
@@ -56,19 +51,18 @@ def test_gradients_are_as_exact_as_stock(
     kind, kernel, width, expansion, shape, batch, channels_last, offset, seed
 ) -> None:
     torch.manual_seed(seed)
-    exact = make(kind, width, kernel, expansion, torch.float64)
-    single = make(kind, width, kernel, expansion, torch.float32)
-    single.load_state_dict(exact.state_dict())
+    single = make(kind, width, kernel, expansion, len(shape))
+    exact = make(kind, width, kernel, expansion, len(shape), torch.float64)
     exact.load_state_dict(single.state_dict())
     x = torch.randn(batch, width, *shape) + offset
     if channels_last:
-        x = x.contiguous(memory_format=torch.channels_last_3d)
+        x = x.movedim(1, -1).contiguous().movedim(-1, 1)
     with torch.no_grad():
         upstream = torch.randn_like(exact(x.double()))
     truth_out, truth = gradients(exact, x.double(), upstream, fused=False)
     stock_out, stock = gradients(single, x, upstream, fused=False)
     ours_out, ours = gradients(single, x, upstream, fused=True)
-    assert ours_out.is_contiguous(memory_format=torch.channels_last_3d)
+    assert ours_out.movedim(1, -1).is_contiguous()
     compare = {name: (truth[name], stock[name], ours[name]) for name in truth if name != "conv1.bias"}
     compare["output"] = (truth_out, stock_out, ours_out)
     errors = {
@@ -84,10 +78,31 @@ def test_gradients_are_as_exact_as_stock(
     assert torch.count_nonzero(ours["conv1.bias"]) == 0
 
 
-def test_a_whole_network_agrees_and_really_takes_the_fused_path(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("dim", [2, 3])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kernel", [1, 3, 5, 9])
+def test_slabs_and_chunks_fit_together(kind: str, kernel: int, dim: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(depthwise, "_SLAB_VALUES", 200)
+    monkeypatch.setattr(bottleneck, "_CHUNK_VALUES", 64)
+    monkeypatch.setattr(recycled, "_SMALLEST_BYTES", 1)
     torch.manual_seed(0)
-    network = MedNeXt(2, 3, width=4, deep_supervision=True)
-    x = torch.randn(2, 2, 32, 32, 32)
+    block = make(kind, 4, kernel, 2, dim, torch.float64)
+    x = torch.randn(2, 4, *[9, 6, 11][:dim], dtype=torch.float64)
+    with torch.no_grad():
+        upstream = torch.randn_like(block(x))
+    plain_out, plain = gradients(block, x, upstream, fused=False)
+    for _ in range(2):  # the second time, all memory is used again
+        out, found = gradients(block, x, upstream, fused=True)
+        torch.testing.assert_close(out, plain_out)
+        for name, value in found.items():
+            torch.testing.assert_close(value, plain[name], msg=name)
+
+
+@pytest.mark.parametrize("dim", [2, 3])
+def test_a_whole_network_agrees_and_really_takes_the_fused_path(dim: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    network = MedNeXt(2, 3, width=4, dim=dim, deep_supervision=True)
+    x = torch.randn(2, 2, *[32] * dim)
     results = []
     for fused in (False, True):
         set_fused(network, fused)
@@ -99,18 +114,6 @@ def test_a_whole_network_agrees_and_really_takes_the_fused_path(monkeypatch: pyt
         )
     for plain, fused_result in zip(*results, strict=True):
         torch.testing.assert_close(fused_result, plain, atol=2e-4, rtol=2e-3)
-    monkeypatch.setattr(Block, "plain", None)
-    for kind in (DownBlock, UpBlock):
+    for kind in KINDS.values():
         monkeypatch.setattr(kind, "plain", None)
     network(x)
-
-
-@pytest.mark.parametrize("change", ["grn", "norm", "dim", "autocast"])
-def test_what_it_cannot_do_goes_through_plain_autograd(change: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    options = {"grn": {"grn": True}, "norm": {"norm": "layer"}, "dim": {"dim": 2}, "autocast": {}}[change]
-    network = MedNeXt(1, 1, width=2, **options)
-    monkeypatch.setattr("convnextseg_engine.networks.mednext.fused_block", None)
-    x = torch.randn(1, 1, *([32] * options.get("dim", 3)))
-    with torch.autocast("cpu", enabled=change == "autocast"):
-        # down_0 has no GRN even with grn=True, so there one block may be fused: run a block that has it
-        (network.enc_block_0 if change == "grn" else network)(network.stem(x) if change == "grn" else x)

@@ -8,12 +8,16 @@ activation exists one chunk at a time.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 
-# 8,192 rows × 128 expanded channels in fp32 are 4 MB: a chunk's buffers stay in cache.
-_CHUNK = 8192
+from . import recycled
+
+# Values of the expanded activation that one thread works on at once: 0.5 MB in fp32, so that a chunk's buffers stay in
+# a core's own cache.
+_CHUNK_VALUES = 1 << 17
 
 
 @dataclass
@@ -35,9 +39,9 @@ class Folded:
 
 @dataclass
 class Gradients:
-    """Gradients of the bottleneck: of its rows, the norm, the expansion and the compression."""
+    """Gradients of the bottleneck: of its rows (None where not wanted), the norm, the expansion and the compression."""
 
-    rows: torch.Tensor
+    rows: torch.Tensor | None
     gamma: torch.Tensor
     beta: torch.Tensor
     expand: torch.Tensor
@@ -55,20 +59,19 @@ def fold(y: torch.Tensor, gamma: torch.Tensor, beta: torch.Tensor, eps: float, e
 
 
 def forward(rows: torch.Tensor, folded: Folded, compress: torch.Tensor, compress_bias: torch.Tensor,
-            residual: torch.Tensor | None) -> torch.Tensor:  # fmt: skip
+            residual: torch.Tensor | None = None, result: torch.Tensor | None = None) -> torch.Tensor:  # fmt: skip
     """Return ``residual + GELU((rows − μ)·W2' + b2')·W3ᵀ + b3`` ``(V, C_out)``; ``compress`` is ``(C_out, H)``."""
     voxels, hidden = rows.shape[0], folded.weight.shape[1]
-    result = rows.new_empty((voxels, compress.shape[0]))
-    buffer = rows.new_empty((min(_CHUNK, voxels), hidden))
-    centred = rows.new_empty((buffer.shape[0], rows.shape[1]))
+    if result is None:
+        result = recycled.empty((voxels, compress.shape[0]), rows)
+    most = _chunk_rows(voxels, hidden)
+    buffer, centred = rows.new_empty((most, hidden)), rows.new_empty((most, rows.shape[1]))
     transposed = compress.t()
-    for start in range(0, voxels, _CHUNK):
-        part = slice(start, min(start + _CHUNK, voxels))
-        h, x = buffer[: part.stop - part.start], centred[: part.stop - part.start]
+    for part, n in _chunks(voxels, most):
+        h, x, out = buffer[:n], centred[:n], result[part]
         torch.sub(rows[part], folded.mean, out=x)
         torch.addmm(folded.bias, x, folded.weight, out=h)
         torch.ops.aten.gelu_(h)
-        out = result[part]
         if residual is None:
             torch.addmm(compress_bias, h, transposed, out=out)
         else:
@@ -78,15 +81,15 @@ def forward(rows: torch.Tensor, folded: Folded, compress: torch.Tensor, compress
 
 
 def backward(rows: torch.Tensor, gradient: torch.Tensor, folded: Folded, gamma: torch.Tensor, beta: torch.Tensor,
-             expand: torch.Tensor, compress: torch.Tensor) -> Gradients:  # fmt: skip
-    """Return all gradients, from the gradient ``(V, C_out)`` of the result.
+             expand: torch.Tensor, compress: torch.Tensor, *, wants_rows: bool = True) -> Gradients:  # fmt: skip
+    """Return all gradients, that of the rows if ``wants_rows``, from the gradient ``(V, C_out)`` of the result.
 
     With A the gradient before the GELU and x̂ the normalised rows, ``T = Aᵀx̂`` and ``S = ΣA`` hold everything:
     ``dW2 = T·diag(γ) + S βᵀ``, ``db2 = S``, ``dγ = Σ(W2∘T)``, ``dβ = W2ᵀS``; the norm's own gradient is a per-channel
     affine correction of ``A·W2'``.
     """
     voxels, channels, hidden, outputs = rows.shape[0], rows.shape[1], expand.shape[0], compress.shape[0]
-    most = min(_CHUNK, voxels)
+    most = _chunk_rows(voxels, hidden)
     expanded, active, slope, centred = (rows.new_empty((most, n)) for n in (hidden, hidden, hidden, channels))
     ones = rows.new_ones(most)
     t, s = rows.new_zeros((hidden, channels)), rows.new_zeros(hidden)
@@ -94,10 +97,8 @@ def backward(rows: torch.Tensor, gradient: torch.Tensor, folded: Folded, gamma: 
     scale = folded.rstd * gamma
     scaled = (expand * scale).contiguous()
     compress = compress.contiguous()
-    d_rows = torch.empty_like(rows)
-    for start in range(0, voxels, _CHUNK):
-        part = slice(start, min(start + _CHUNK, voxels))
-        n = part.stop - part.start
+    d_rows = recycled.empty(tuple(rows.shape), rows) if wants_rows else None
+    for part, n in _chunks(voxels, most):
         y, g, h, a, d, x = rows[part], gradient[part], expanded[:n], active[:n], slope[:n], centred[:n]
         torch.sub(y, folded.mean, out=x)
         torch.addmm(folded.bias, x, folded.weight, out=h)
@@ -108,14 +109,26 @@ def backward(rows: torch.Tensor, gradient: torch.Tensor, folded: Folded, gamma: 
         torch.ops.aten.gelu_backward.grad_input(d, h, grad_input=d)
         t.addmm_(d.t(), x)
         s.addmv_(d.t(), ones[:n])
-        torch.mm(d, scaled, out=d_rows[part])
+        if wants_rows:
+            torch.mm(d, scaled, out=d_rows[part])
     t *= folded.rstd
     d_gamma, d_beta = (expand * t).sum(0), expand.t() @ s
-    slope_correction = -(scale * folded.rstd * d_gamma / voxels)
-    constant = -(scale * d_beta / voxels)
-    for start in range(0, voxels, _CHUNK):
-        part = slice(start, min(start + _CHUNK, voxels))
-        x = centred[: part.stop - part.start]
-        torch.sub(rows[part], folded.mean, out=x)
-        d_rows[part].add_(constant).addcmul_(x, slope_correction)
+    if wants_rows:
+        slope_correction = -(scale * folded.rstd * d_gamma / voxels)
+        constant = -(scale * d_beta / voxels)
+        for part, n in _chunks(voxels, most):
+            x = centred[:n]
+            torch.sub(rows[part], folded.mean, out=x)
+            torch.addcmul(constant, x, slope_correction, out=x)
+            d_rows[part].add_(x)
     return Gradients(d_rows, d_gamma, d_beta, t * gamma + torch.outer(s, beta), s, d_compress, d_bias)
+
+
+def _chunk_rows(voxels: int, hidden: int) -> int:
+    return min(voxels, max(64, _CHUNK_VALUES * torch.get_num_threads() // hidden))
+
+
+def _chunks(voxels: int, most: int) -> Iterator[tuple[slice, int]]:
+    for start in range(0, voxels, most):
+        stop = min(start + most, voxels)
+        yield slice(start, stop), stop - start

@@ -1,82 +1,149 @@
-"""Depthwise 3D convolutions of stride 1 and 2 and their gradients, by the kernels that are fast on a CPU.
+"""Depthwise convolutions of volumes and their input gradients, a few planes at a time.
 
-All tensors are one sample, ``(1, C, D, H, W)`` in channels-last memory. Three kinds of convolution:
+Everything is one sample, ``(1, C, D, H, W)`` in channels-last memory, results are rows (see ``rows``). A kernel has odd
+extents ``(Kd, Kh, Kw)``, of which Kd is 1 for 2D images; ``steps`` are strides per axis, 1 or 2. Two directions:
 
-* ``"same"``: ``y[j] = Σ_k x[j + k − p] w[k]``
-* ``"down"``: ``y[i] = Σ_k x[2i + k − p] w[k]``, an even extent n becomes n/2
-* ``"up"`` (transposed): ``y[2i + k − p] += x[i] w[k]``, an extent n becomes 2n − 1
+* ``gather``: ``y[j] = Σ_k x[s·j + k − p] w[k]``
+* ``scatter`` (transposed): ``y[s·i + k − p] += x[i] w[k]``
+
+The input gradient of each is the other.
 """
 
 from __future__ import annotations
 
+import itertools
+import math
+from dataclasses import dataclass
+
 import torch
 from torch.nn import functional as F
 
-# Planes that go through the 2D kernel together: 16 planes of 64² × 32 channels stay within a core's second-level cache.
-_SLAB = 16
+from . import recycled
+from .rows import as_rows, as_volume
+
+# Planes are worked on in slabs of about this many values (6 MB in fp32): what a convolution returns is then small
+# enough for the allocator to keep, and is copied to its place while it is in the cache.
+_SLAB_VALUES = 3 << 19
+
+Triple = tuple[int, int, int]
 
 
-def convolve(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, kind: str) -> torch.Tensor:
-    """Return the depthwise convolution of ``x`` with ``weight`` ``(C, 1, K, K, K)``."""
-    channels, pad = weight.shape[0], weight.shape[-1] // 2
-    if kind == "up":
-        # A transposed convolution is a plain one with flipped kernel over the input spread onto zeros.
-        spread = _spread(x, tuple(2 * n - 1 for n in x.shape[2:]))
-        return F.conv3d(spread, weight.flip(2, 3, 4), bias, 1, pad, 1, channels)
-    return F.conv3d(x, weight, bias, 2 if kind == "down" else 1, pad, 1, channels)
+def slab_planes(values_per_plane: int) -> int:
+    """Return how many planes of ``values_per_plane`` are worked on at once."""
+    return max(1, _SLAB_VALUES // values_per_plane)
 
 
-def input_gradient(dy: torch.Tensor, weight: torch.Tensor, kind: str, shape: torch.Size) -> torch.Tensor:
-    """Return the gradient of the input of shape ``shape``, from the gradient ``dy`` of the output."""
-    channels, pad = weight.shape[0], weight.shape[-1] // 2
-    if kind == "up":
-        return F.conv3d(dy, weight, None, 2, pad, 1, channels)
-    if kind == "down":
-        dy = _spread(dy, tuple(shape[2:]))
-    return F.conv3d(dy, weight.flip(2, 3, 4), None, 1, pad, 1, channels)
+def gathered_shape(shape: Triple, kernel: Triple, steps: Triple) -> Triple:
+    """Return the extents of what ``gather`` returns for an input of extents ``shape``."""
+    return tuple((n + 2 * (k // 2) - k) // s + 1 for n, k, s in zip(shape, kernel, steps, strict=True))
 
 
-def weight_gradient(x: torch.Tensor, dy: torch.Tensor, kernel: int, kind: str) -> torch.Tensor:
-    """Return the gradient of the weight, ``(C, 1, K, K, K)``, from the input and the gradient of the output."""
-    if kind == "same":
-        if x.shape[4] <= (4 if kernel == 3 else 8):
-            return _stock_weight_gradient(
-                x, dy, (kernel,) * 3, 1
-            )  # tiny extents: nothing to gain from going plane by plane
-        return _planewise(x, dy, kernel, stride=1)
-    return _planewise(x, dy, kernel, stride=2) if kind == "down" else _planewise(dy, x, kernel, stride=2)
+def gather(
+    x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, steps: Triple, shape: Triple,
+    plus: torch.Tensor | None = None,
+) -> torch.Tensor:  # fmt: skip
+    """Return rows, of extents ``shape``, of the depthwise convolution of ``x``, with the rows ``plus`` added.
 
-
-def _planewise(big: torch.Tensor, small: torch.Tensor, kernel: int, stride: int) -> torch.Tensor:
-    """Return ``Σ_i small[i] · big[stride·i + k − p]`` for each k, one kernel plane at a time by the 2D kernel."""
-    channels, depth, rows = big.shape[1], big.shape[2], small.shape[2]
-    pad = kernel // 2
-    result = big.new_zeros((channels, 1, kernel, kernel, kernel))
-    # Depth becomes the batch axis: (D, C, H, W), a view in 2D channels-last.
-    planes, gradients = big[0].transpose(0, 1), small[0].transpose(0, 1)
-    for start in range(0, rows, _SLAB):
-        for dz in range(kernel):
-            offset = dz - pad
-            low = max(start, -(offset // stride))
-            high = min(start + _SLAB, rows, (depth - 1 - offset) // stride + 1)
-            if low < high:
-                source = planes[stride * low + offset : stride * (high - 1) + offset + 1 : stride]
-                result[:, :, dz] += _stock_weight_gradient(source, gradients[low:high], (kernel,) * 2, stride)
+    ``weight`` is ``(C, 1, Kd, Kh, Kw)``.
+    """
+    channels, kernel = x.shape[1], weight.shape[2:]
+    pads = tuple(k // 2 for k in kernel)
+    depth, height, width = shape
+    area = height * width
+    result = recycled.empty((depth * area, channels), x)
+    planes = slab_planes(area * channels)
+    for start in range(0, depth, planes):
+        stop = min(start + planes, depth)
+        low, high = start * steps[0] - pads[0], (stop - 1) * steps[0] + kernel[0] - pads[0]
+        part = x[:, :, max(low, 0) : high]
+        front, back = max(-low, 0), max(high - x.shape[2], 0)
+        if front != back:
+            part = F.pad(part, (0, 0, 0, 0, front, back))
+        padding = (front if front == back else 0, *pads[1:])
+        rows = as_rows(F.conv3d(part, weight, bias, steps, padding, 1, channels))
+        target = slice(start * area, stop * area)
+        if plus is None:
+            result[target].copy_(rows)
+        else:
+            torch.add(rows, plus[target], out=result[target])
     return result
 
 
-def _stock_weight_gradient(x: torch.Tensor, dy: torch.Tensor, kernel: tuple[int, ...], stride: int) -> torch.Tensor:
-    channels, dims = x.shape[1], len(kernel)
-    weight = x.new_empty((channels, 1, *kernel))
-    pad = [n // 2 for n in kernel]
-    return torch.ops.aten.convolution_backward(
-        dy, x, weight, None, [stride] * dims, pad, [1] * dims, False, [0] * dims, channels, [False, True, False]
-    )[1]
+def scatter(
+    x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, steps: Triple, shape: Triple
+) -> torch.Tensor:
+    """Return rows of the transposed depthwise convolution of ``x``, of extents ``shape``.
 
-
-def _spread(x: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
-    """Return ``x`` on the even places of a zero tensor of extents ``shape``."""
-    size = (1, x.shape[1], *shape)
-    result = torch.empty(size, dtype=x.dtype, device=x.device, memory_format=torch.channels_last_3d).zero_()
-    result[:, :, ::2, ::2, ::2] = x
+    Places of equal remainder modulo the step are reached by the same taps, so each remainder is a small convolution of
+    ``x`` itself. Spreading ``x`` onto zeros instead would multiply mostly zeros, eight times the work.
+    """
+    channels = x.shape[1]
+    axes = [
+        [_Remainder.of(k, s, r, n) for r in range(min(s, n))]
+        for k, s, n in zip(weight.shape[2:], steps, shape, strict=True)
+    ]
+    front = [max(0, *(-each.first for each in axis)) for axis in axes]
+    back = [max(0, *(each.last + 1 - n for each in axis)) for axis, n in zip(axes, x.shape[2:], strict=True)]
+    padded = F.pad(x, [width for axis in (2, 1, 0) for width in (front[axis], back[axis])])
+    result = recycled.empty((math.prod(shape), channels), x)
+    volume = as_volume(result, shape)
+    for d, h, w in itertools.product(*axes):
+        part = weight[:, :, d.taps, h.taps, w.taps].flip(2, 3, 4)
+        column = slice(w.first + front[2], w.first + front[2] + w.count)
+        row = slice(h.first + front[1], h.first + front[1] + h.count)
+        planes = slab_planes(padded.shape[3] * padded.shape[4] * channels)
+        for start in range(0, d.count, planes):
+            stop = min(start + planes, d.count)
+            low = d.first + front[0] + start
+            slab = padded[:, :, low : low + stop - start + part.shape[2] - 1]
+            target = volume[:, :, d.remainder :: steps[0], h.remainder :: steps[1], w.remainder :: steps[2]]
+            _write_valid(target[:, :, start:stop], slab, part, bias, row, column)
     return result
+
+
+def _write_valid(
+    target: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, row: slice, column: slice
+) -> None:
+    """Write rows and columns of the convolution of ``x``, without padding, to ``target`` ``(1, C, d, h, w)``."""
+    channels = x.shape[1]
+    if weight.numel() > channels * weight.shape[2]:
+        target.copy_(F.conv3d(x, weight, bias, groups=channels)[:, :, :, row, column])
+        return
+    # A kernel of one column, or of none at all (kernel 1, odd places): products are quicker than a convolution.
+    total = x.new_zeros(()) if bias is None else bias.view(1, channels, 1, 1, 1)
+    if not weight.numel():
+        target.copy_(total)
+        return
+    for tap in range(weight.shape[2]):
+        part = x[:, :, tap : tap + target.shape[2], row, column]
+        total = torch.addcmul(total, part, weight[:, 0, tap].view(1, channels, 1, 1, 1), out=target)
+
+
+@dataclass(frozen=True)
+class _Remainder:
+    """Along one axis, the places ``s·q + remainder`` of a transposed convolution, for q in 0 … count − 1.
+
+    Attributes:
+        remainder: Of the places, modulo the step s.
+        taps: The kernel's taps that reach them.
+        first: Index of the first input that the place q = 0 is made of; later places follow one by one.
+        last: Index of the last input that the last place is made of.
+        count: How many places there are.
+    """
+
+    remainder: int
+    taps: slice
+    first: int
+    last: int
+    count: int
+
+    @classmethod
+    def of(cls, kernel: int, step: int, remainder: int, extent: int) -> _Remainder:
+        """Return the places of an output of ``extent`` voxels."""
+        # The place s·q + r gets x[i] by the tap k = s·(q − i) + r + p, so k ≡ r + p modulo s.
+        reach = remainder + kernel // 2
+        tap = reach % step
+        count = -(-(extent - remainder) // step)
+        number = len(range(tap, kernel, step))
+        first = reach // step - (number - 1)
+        return cls(remainder, slice(tap, None, step), first, first + count - 1 + number - 1, count)
