@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from ..errors import ConvNeXtSegError
+from ..networks.fused import recycled
 from ..networks.slicewise import SliceWise
 from ..progress import Reporter
 from .checkpoint import TrainingState, read_checkpoint, write_checkpoint
@@ -97,6 +98,8 @@ def train(
         if state.step:
             save()
         raise
+    finally:
+        recycled.release()  # memory that waited for the next step
     if validate and (not state.history or state.history[-1]["step"] != state.step):
         _validate(network, averaged, validate, state, losses or [float("nan")], reporter)
     if state.best_weights is None:
