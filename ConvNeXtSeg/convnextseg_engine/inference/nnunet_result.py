@@ -14,7 +14,7 @@ from ..images.nnunet.placement import Placement
 from ..images.nnunet.preparation import SCHEMES, V1, V2
 from ..labels.contract import EXCLUSIVE, LabelContract
 from ..labels.regions import labels_from_regions
-from .onto_reference import Restored
+from .onto_reference import Restored, slices_at_a_time
 from .outputs import all_probabilities_of, without_background
 
 
@@ -34,12 +34,22 @@ def restore_nnunet(
     if arithmetic == V2:
         outputs = outputs.astype(np.float16)  # loses nothing: that is what they were computed in
     cropped = placement.cropped(outputs)
-    probabilities = cropped if arithmetic == V1 else all_probabilities_of(cropped, contract)
-    mask = placement.into_volume(_labels(probabilities, contract), target)
-    if not keep:
+    depth, height, width = cropped.shape[1:]
+    labels = np.empty(cropped.shape[1:], dtype=np.uint8)
+    kept = np.empty((len(contract.regions), *labels.shape), dtype=np.float32) if keep else None
+    # A few slices at a time: probabilities and their order would take several times the memory of the outputs.
+    thickness = slices_at_a_time(len(cropped), (width, height, depth))
+    for start in range(0, depth, thickness):
+        slab = slice(start, start + thickness)
+        part = np.ascontiguousarray(cropped[:, slab])
+        probabilities = part if arithmetic == V1 else all_probabilities_of(part, contract)
+        labels[slab] = _labels(probabilities, contract)
+        if kept is not None:
+            kept[:, slab] = without_background(probabilities, contract)
+    mask = placement.into_volume(labels, target)
+    if kept is None:
         return Restored(mask, None)
-    regions = without_background(probabilities, contract)
-    return Restored(mask, np.stack([placement.into_volume(region, target) for region in regions]))
+    return Restored(mask, np.stack([placement.into_volume(region, target) for region in kept]))
 
 
 def check_arithmetic(arithmetic: str, contract: LabelContract, preparation: dict) -> None:

@@ -17,6 +17,9 @@ from convnextseg_engine.images.grid import Grid
 from convnextseg_engine.images.nnunet.preparation import V1, V2, IntensityRule, Preparation, ResamplingRule
 from convnextseg_engine.images.prepare import InputSpec, prepare
 from convnextseg_engine.images.study import Study
+from convnextseg_engine.inference.nnunet_result import restore_nnunet
+from convnextseg_engine.labels.contract import exclusive_contract
+from convnextseg_engine.labels.known_labels import label_named
 
 from .made_results import turned
 
@@ -148,3 +151,16 @@ def test_without_scipy_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(Exception, match="pip install scipy") as caught:
         prepare(Study({"T1": phantom(OBLIQUE)}, "T1"), spec(preparation()))
     assert caught.value.code == "no-scipy"
+
+
+def test_a_result_is_the_same_slice_by_slice_as_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared = prepare(Study({"T1": phantom(OBLIQUE)}, "T1"), spec(preparation(axes=(2, 0, 1))))
+    contract = exclusive_contract((label_named("edema", 1), label_named("core", 3)))
+    outputs = np.random.default_rng(0).normal(size=(3, *prepared.array.shape[1:])).astype(np.float32)
+    once = restore_nnunet(outputs, prepared.placement, OBLIQUE, contract, "float32", keep=True)
+    monkeypatch.setattr("convnextseg_engine.inference.onto_reference._AT_A_TIME", 1)
+    thin = restore_nnunet(outputs, prepared.placement, OBLIQUE, contract, "float32", keep=True)
+    assert set(np.unique(once.mask)) == {0, 1, 3}
+    assert np.array_equal(thin.mask, once.mask)
+    np.testing.assert_allclose(thin.probabilities, once.probabilities, rtol=0, atol=1.3e-7)
+    assert restore_nnunet(outputs, prepared.placement, OBLIQUE, contract, "float32", keep=False).probabilities is None
