@@ -16,7 +16,9 @@ from ..labels.known_labels import has_known_code
 from ..models.checksums import sha256_of
 from ..models.folder import ModelFolder
 from ..models.metadata import Metadata
+from ..networks.extents import check_patch
 from ..networks.registry import build
+from ..networks.slicewise import SliceWise, slicing_axis
 from .card import model_card
 
 INTENDED_USE = (
@@ -117,10 +119,24 @@ class ImportedModel:
         with torch.device("meta"):
             network = build(self.network, len(self.channels), self.contract.network_outputs)
         expected = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
+        self._check_window(network)
         for state in self.state_dicts:
             check_fit({key: tuple(tensor.shape) for key, tensor in state.items()}, expected)
             for key, tensor in state.items():
                 check_finite(key, tensor)
+
+    def _check_window(self, network: torch.nn.Module) -> None:
+        if self.network.get("dim", 3) == 2:
+            try:
+                network = SliceWise(network, slicing_axis(self.patch))
+            except ValueError as error:
+                raise InputError(
+                    "The network is one of slices, and its window is not one voxel thick.",
+                    reason=f"{str(error).capitalize()}.",
+                    remedy="Give a window such as --patch 1,256,256, which slices along the first axis.",
+                    code="bad-patch",
+                ) from error
+        check_patch(network, self.patch)
 
 
 def check_fit(found: dict[str, tuple[int, ...]], expected: dict[str, tuple[int, ...]]) -> None:

@@ -227,3 +227,14 @@ def test_the_model_loads_and_says_where_it_came_from(tiny_file: Path, tmp_path: 
     card = (model.path / "README.md").read_text(encoding="utf-8")
     assert source["sha256"] in card and "strange tissue" in card and "RAS" in card
     assert load(model, "cpu", "torch").contract.outputs == "exclusive"
+
+
+@pytest.mark.parametrize(("dim", "patch"), [(3, (30, 32, 32)), (3, (8, 8, 8)), (2, (32, 32, 32))])
+def test_a_window_that_the_network_cannot_take_is_refused_before_anything_is_written(
+    tmp_path: Path, dim: int, patch: tuple[int, int, int]
+) -> None:
+    torch.save(_weights(TINY | {"dim": dim}), tmp_path / "w.pth")
+    with pytest.raises(InputError) as refusal:
+        state_file.read(tmp_path / "w.pth", replace(ANSWERS, patch=patch)).write(tmp_path / "model", "tiny")
+    assert refusal.value.code == "bad-patch"
+    assert not (tmp_path / "model").exists()
