@@ -32,7 +32,7 @@ _LOWER_REWRITES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     for pattern, replacement in (
         (r"_", " "),
         (r"\bc\s?-?\s?spine", " cervical "),
-        (r"t2\s*\*", "t2 star "),
+        (r"\b([rt])2\s*\*", r"\g<1>2 star "),
         (r"\bt([12])\s?-?\s?(?:weighted|wtd|gewichtet|ponderee?)\b", r"t\1 w "),
         # With and without, pre and post: both.
         (r"\bw(?:ith)?\s*[/&]?\s*(?:and|&|/|\+)?\s*w(?:ithout|\s*/\s*o|o)\b", " both "),
@@ -41,6 +41,9 @@ _LOWER_REWRITES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\b(?:ohne|sans|sin|senza|sem)\s*(?:und|et|y|e|/|&|\+)\s*(?:mit|avec|con|com)\b", " both "),
         (r"\bw\s*/\s*o\b|\bwo\b", " without "),
         (r"\bw\s*/", " with "),
+        # Spanish and Portuguese: “S/ contraste”, “C/GD”; “S/C” and “C/C” are left for the vocabulary.
+        (r"\bs\s*/\s*(?=contr|gad|gd|iv|civ)", " sin "),
+        (r"\bc\s*/\s*(?=contr|gad|gd|iv|civ)", " con "),
         (rf"\(\s*\+\s*{_AGENTS}?\s*\)|(?:^|(?<=\s))\+\s?{_AGENTS}\b|(?<=[a-z0-9])\+{_AGENTS}\b", " contrasted "),
         (r"\b(?:c|km)\s?\+", " contrasted "),
         (r"\(\s*-\s*c?\s*\)|\bc-(?=\s|$)|(?:^|(?<=\s))-\s?(?:c|gd|km)\b(?!\s?-?\s?t[12])", " uncontrasted "),

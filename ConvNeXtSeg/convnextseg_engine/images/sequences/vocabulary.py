@@ -23,6 +23,11 @@ _PARTS = {
         r"inj|injec\w*|iny\w*|inie\w*|dotarem|magnevist|multihance|prohance|omniscan|clariscan|elucirem|vueway|"
         r"primovist|eovist|iv|c)"
     ),
+    # “Arterial phase” is a time after the contrast agent, not the phase of the signal.
+    "<no time of>": "".join(
+        rf"(?<!{time} )"
+        for time in ("multi", "arterial", "venous", "portal", "delayed", "late", "equilibrium", "hepatobiliary")
+    ),
     "<treated>": (
         r"(?:op|operat\w*|surg\w*|chir\w*|treat\w*|tx|rt|rad\w*|chemo\w*|therap\w*|proc\w*|process\w*|resec\w*|"
         r"biops\w*|release|mortem|natal|menopaus\w*)"
@@ -34,8 +39,7 @@ _PARTS = {
 _TEXT = r"""
 # Before and after an operation is not before and after the contrast agent.
 nothing: (?:pre|post) ?<treated>; pet ?(?:ct|mri?); in phase; (?:out|opp\w*)(?: of)? phase;
-    (?:arterial|venous|portal|equilibrium|delayed) phase; phase (?:dir|direction|enc|encoding|array);
-    phased array
+    phase (?:dir|direction|enc|encoding|array); phased array
 # No channel of any model.
 label: [a-z0-9]*seg; segm; segment\w*; \w*masks?[0-9]*; \w*labels?(?:map)?; gtv\w*; [cpi]tv; rois?\w*; gt$;
     ^lesions?$; ground ?truth; truth; o ot; annotat\w*; contour\w*; rt ?struct; aparc; consensus; delineat\w*;
@@ -44,7 +48,7 @@ derived: m ?ip[s0-9]*; mi?n ?ip\w*; mip images; subtract\w*; subtrak\w*; sustrac
     subs?(?! ?[0-9]); fusion; fused; overlay\w*; rgb; colou?r\w*; vrt; vr$; rendering\w*; volume render\w*;
     ratio; difference; projection\w*; atlas; template; warp(?:field)?; xfm; displacements?; deformation\w*;
     transform; funct? ?tool
-locator: loc; locali[sz]\w*; lokal\w*; \w*scout\w*; survey\w*; topogram; scanogram; surview; smart ?brain;
+locator: loc; locali[sz]\w*; lokal\w*; \w*scout\w*; survey\w*; topo(?:gram)?; scanogram; surview; smart ?brain;
     aahead; auto ?align; \w*calib\w*; (?:sense ?)?ref(?:erence)? ?scan; shim\w*; b1 ?map\w*; field ?map\w*;
     prescan; ^pilot\w*$; reperage; localizador\w*; (?:care|test|timing|smart) ?(?:bolus|prep); bolus ?track\w*;
     premonitoring; ^monitoring; plan ?scan; coil ?(?:sens\w*|survey); 3 ?plane; tri ?plane; 3 ?pl; asset cal\w*
@@ -52,7 +56,7 @@ report: reports?; screen ?(?:save|shot|capture)\w*; phoenix.*; pos ?disp; summar
     dose (?:report|info|sheet|map|summary)\w*; evidence; patient protocol; ^document\w*$; scanned document\w*;
     presentation state; processed images
 spectroscopy: spectro\w*; mrs; csi; svs; press; mrsi; espectro\w*; spektro\w*
-phase: pha; filt pha; phase (?:images?|maps?|im); (?<!multi )phase$; part phase
+phase: pha; filt pha; phase (?:images?|maps?|im); <no time of>phase$; part phase
 # Kinds whose names contain the names of others.
 SWI: swip?; sw im?; swan; suscept\w*; veno ?bold; venous bold; swi p; suszept.*
 bSSFP: ciss; fiesta(?: c)?; true? ?fisp; trufi; b ?[ft]fe; b?ssfp; dess; balanced
@@ -60,7 +64,7 @@ dwiandadc: dwiandadc
 eADC: e ?adc; exp(?:onential)?(?: apparent.*| adc); atten(?:uated)? adc
 ADC: d?adc\w*; apparent diff\w*(?: coef\w*)?; coeficiente de dif\w*; mapp?a adc
 FA: fractional anisotropy; dti fa; fa(?: map)?$; ^fa; tensor fa; fa map
-map: t[12](?: star)? ?(?:w )?map\w*; t1 rho; qsm; molli; r[12] ?star; r[12] map; pd map; synthetic t[12] map;
+map: t[12](?: star)? ?(?:w )?(?:gre )?map\w*; t1 rho; qsm; molli; r[12] ?star; r[12] map; pd map; synthetic t[12] map;
     (?:dti|tensor) (?:md|rd|ad|tr|l[123]); mean diffusivity; ktrans map
 ASL: \w*asl; arterial spin.*
 perfusion: perf(?:us\w*)?; dsc; dce; \w*cbv\w*; \w*cbf\w*; mtt; ttp; tmax; k ?trans; pwi; pbp
@@ -91,7 +95,9 @@ contrast: (?<=t1 )c; (?<=t1 w )c; c c$; contrasted; <after> ?<agent>(?: dtpa)?;
     iny(?:ec\w*)?; dotarem; magnevist; multihance; prohance; omniscan; clariscan; elucirem; vueway; primovist;
     eovist
 post: post
-perhaps contrast: perhapsagent; c; (?<=t1 )k; iv; con$; (?<!t[12] )w$; pc; p i; dyn\w*; late; delayed; stealth
+perhaps contrast: perhapsagent; c; cc; (?<=t1 )k; iv; con$; (?<!t[12] )w$; pc; p i; dyn\w*; early; late; delayed;
+    stealth; (?:late )?(?:art\w*|(?:portal )?ven(?:ous)?|portal|pv|equilibrium|delayed|hepatobiliary)(?: phase)?; hbp;
+    [0-9]+ ?(?:min|sec)\w*
 # The weightings themselves, and other modalities.
 T1: t1(?: w)?; \w*mprage\w*; mp rage; mp2 ?rage uni; uni ?t1; e?f?spgr\w*; bravo; vibe; lava; e?thrive; mdeft;
     tfl; uni den
