@@ -106,13 +106,21 @@ def other_intensities() -> dict:
 )
 def test_plans_of_every_kind_give_the_same_labels(plan, mirror: bool, images, tmp_path: Path) -> None:
     folder = results(tmp_path / "results", plan(), dataset())
-    labels, probabilities = predicted(folder, images, mirror=mirror)
+    labels, probabilities = predicted(folder, images, tmp_path, mirror=mirror)
     assert_same(ours(folder, images, tmp_path, mirror=mirror, **EXACT), labels, probabilities[1:])
+
+
+def test_a_reader_that_turns_images_first(images, tmp_path: Path) -> None:
+    """Its images are turned to RAS, and the labels back."""
+    plan = transposed() | {"image_reader_writer": "SimpleITKIOWithReorient"}
+    folder = results(tmp_path / "results", plan, dataset())
+    labels, _ = predicted(folder, images, tmp_path, mirror=False)
+    assert np.array_equal(ours(folder, images, tmp_path, mirror=False, **EXACT).mask, labels)
 
 
 def test_regions_write_their_labels_in_order(images, tmp_path: Path) -> None:
     folder = results(tmp_path / "results", plans(), dataset(REGIONS, [1, 2, 3]))
-    labels, probabilities = predicted(folder, images, mirror=True)
+    labels, probabilities = predicted(folder, images, tmp_path, mirror=True)
     result = ours(folder, images, tmp_path, **EXACT)
     assert_same(result, labels, probabilities)
     assert [label.name for label in result.contract.labels] == ["edema", "core", "enhancing tumor"]
@@ -120,8 +128,8 @@ def test_regions_write_their_labels_in_order(images, tmp_path: Path) -> None:
 
 def test_several_folds_are_averaged(images, tmp_path: Path) -> None:
     folder = results(tmp_path / "results", plans(), dataset(), folds=2)
-    labels, probabilities = predicted(folder, images, mirror=False, folds=(0, 1))
-    one, _ = predicted(folder, images, mirror=False)
+    labels, probabilities = predicted(folder, images, tmp_path, mirror=False, folds=(0, 1))
+    one, _ = predicted(folder, images, tmp_path, mirror=False)
     assert not np.array_equal(one, labels), "a fold alone must differ, or this shows nothing"
     result = ours(folder, images, tmp_path, mirror=False, **EXACT)
     assert_same(result, labels, probabilities[1:])
@@ -136,7 +144,7 @@ def test_a_network_of_slices(images, tmp_path: Path) -> None:
     configuration = plan["configurations"].pop(CONFIGURATION)
     plan["configurations"]["2d"] = configuration | {"patch_size": [16, 16], "spacing": [1.5, 1.5]}
     folder = results(tmp_path / "results", plan, dataset(), mirror=(0, 1))
-    labels, probabilities = predicted(folder, images, mirror=True)
+    labels, probabilities = predicted(folder, images, tmp_path, mirror=True)
     assert_same(ours(folder, images, tmp_path, **EXACT), labels, probabilities[1:])
 
 
@@ -144,7 +152,7 @@ def test_plans_of_the_first_versions(images, tmp_path: Path) -> None:
     """They describe the U-Net by its pooling; weights and result are those of the same network described anew."""
     plan = changed_architecture(features_per_stage=[4, 8, 8])
     folder = results(tmp_path / "results", plan, dataset())
-    labels, probabilities = predicted(folder, images, mirror=False)
+    labels, probabilities = predicted(folder, images, tmp_path, mirror=False)
     early = copy.deepcopy(plan)
     del early["configurations"][CONFIGURATION]["architecture"]
     early["configurations"][CONFIGURATION] |= {
@@ -166,7 +174,7 @@ def test_interpolation_by_pytorch(images, tmp_path: Path) -> None:
         resampling_fn_seg="resample_torch_fornnunet", resampling_fn_seg_kwargs=torch_way | {"is_seg": True},
     )  # fmt: skip
     folder = results(tmp_path / "results", plan, dataset())
-    labels, probabilities = predicted(folder, images, mirror=False)
+    labels, probabilities = predicted(folder, images, tmp_path, mirror=False)
     result = ours(folder, images, tmp_path, mirror=False, **EXACT)
     assert np.mean(result.mask != labels) < 1e-3
     np.testing.assert_allclose(result.probabilities, probabilities[1:], rtol=0, atol=4e-3)
@@ -174,9 +182,21 @@ def test_interpolation_by_pytorch(images, tmp_path: Path) -> None:
 
 def test_our_arithmetic_differs_only_where_half_precision_rounds(images, tmp_path: Path) -> None:
     folder = results(tmp_path / "results", plans(), dataset(LABELS))
-    labels, probabilities = predicted(folder, images, mirror=False)
+    labels, probabilities = predicted(folder, images, tmp_path, mirror=False)
     result = ours(folder, images, tmp_path, mirror=False)
     assert "float32" in str(nnunet_v2.read(folder, ImportAnswers(licence="unknown")).inference)
     difference = np.abs(result.probabilities - probabilities[1:])
     assert np.median(difference) < 1e-3
     assert np.mean(result.mask != labels) < 5e-3
+
+
+def test_slices_in_reverse_order_change_nothing(images, tmp_path: Path) -> None:
+    """A left-handed file shows the same patient: the same voxels get the same labels, in that file's order."""
+    folder = results(tmp_path / "results", plans(), dataset())
+    usual = ours(folder, images, tmp_path, mirror=False)
+    turned_files = []
+    for file in images:
+        reverse = sitk.Flip(read_image(file), [False, False, True])  # moves nothing: origin and direction turn too
+        turned_files.append(file.with_name(f"reverse-{file.name}"))
+        sitk.WriteImage(reverse, turned_files[-1])
+    assert np.array_equal(ours(folder, turned_files, tmp_path, mirror=False).mask, usual.mask[::-1])

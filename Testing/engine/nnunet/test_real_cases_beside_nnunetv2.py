@@ -47,7 +47,7 @@ def test_labels_are_equal_and_float32_stays_close(
     kind: str, mirror: bool, images: list[Path], shared: Path, tmp_path: Path
 ) -> None:
     folder = next((shared / "golden" / "nnunetv2" / kind / "Dataset500_Gold").iterdir())
-    labels, probabilities = predicted(folder, images, mirror=mirror)
+    labels, probabilities = predicted(folder, images, tmp_path, mirror=mirror)
     assert np.unique(labels).size == 3
     model = nnunet_v2.read(folder, ImportAnswers(licence="unknown")).write(tmp_path / "model", "golden")
     study = Study({name: read_image(file) for name, file in zip(("T1ce", "FLAIR"), images, strict=True)}, "T1ce")
