@@ -2,8 +2,8 @@
 
     .venv/bin/python scripts/measure_expectations.py
 
-Prints what is found in each study as it is (nothing should be), and in how many studies two channels that change places,
-or a T1 in the place of T1c, are noticed. The cases of the test split are left out.
+Prints what is found in each study as it is (nothing should be), and in how many studies two channels that changed
+places, or a T1 in the place of T1c, are noticed. The cases of the test split are left out.
 """
 
 from __future__ import annotations
