@@ -46,4 +46,5 @@ def chosen_options(
         smallest_component_ml=arguments.smallest_component_ml,
         keep_probabilities=keep_probabilities,
         uncertainty=uncertainty,
+        disagreement=uncertainty,
     )

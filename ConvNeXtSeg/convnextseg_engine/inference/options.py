@@ -29,6 +29,7 @@ class SegmentOptions:
         smallest_component_ml: Islands below this volume in millilitres are left out; 0 leaves none out.
         keep_probabilities: Also return the regions' probabilities on the study's grid.
         uncertainty: Also say how sure the result is; the mask is the same.
+        disagreement: With ``uncertainty``, also measure by how much windows, mirrored views and members disagree.
     """
 
     mirror: bool | None = None
@@ -37,6 +38,7 @@ class SegmentOptions:
     smallest_component_ml: float | None = None
     keep_probabilities: bool = False
     uncertainty: bool = False
+    disagreement: bool = False
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> SegmentOptions:
@@ -108,7 +110,7 @@ def settings_for(options: SegmentOptions, metadata: Metadata) -> Settings:
         arithmetic,
         float(chosen.get("smallest_component_ml", 0.0)),
         dict(chosen.get("temperature", {})),
-        options.uncertainty and arithmetic == "float32",
+        options.uncertainty and options.disagreement and arithmetic == "float32",
     )
 
 

@@ -96,7 +96,7 @@ def test_a_cohorts_table_says_how_much_is_probably_wrong_and_where(
         assert float(row["expected error [mL]"]) == told["expected_error_ml"] > 0
         assert row["slices to look at first"].split() == [str(one["index"]) for one in told["slices"][:3]]
     begun = json.loads((tmp_path / "out" / "cohort.json").read_text())
-    assert begun["options"] == {"overlap": 0.25, "uncertainty": True}
+    assert begun["options"] == {"disagreement": True, "overlap": 0.25, "uncertainty": True}
     ran = run(*command, "--output", tmp_path / "out")
     assert ran.status != 0
     assert "other settings (options)" in ran.err

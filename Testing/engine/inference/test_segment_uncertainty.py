@@ -30,7 +30,7 @@ def _warm(model: ModelFolder, **inference) -> ModelFolder:
 def test_the_mask_is_the_same_to_the_last_voxel(tiny_model: ModelFolder, inference: dict) -> None:
     loaded = load(_warm(tiny_model, **inference), "cpu", "torch")
     plain = segment(_STUDY, loaded)
-    sure = segment(_STUDY, loaded, options=SegmentOptions(uncertainty=True))
+    sure = segment(_STUDY, loaded, options=SegmentOptions(uncertainty=True, disagreement=True))
     np.testing.assert_array_equal(sure.mask, plain.mask)
     assert plain.uncertainty is None
     assert sure.probabilities is None, "probabilities are only kept for who asks for them"
@@ -84,8 +84,10 @@ def test_doubt_lies_where_the_images_make_the_network_doubt(tiny_model: ModelFol
     assert report(replace(result, uncertainty=None)).get("uncertainty") is None
 
 
-def test_the_arithmetics_of_nnunet_measure_no_disagreement() -> None:
-    wishes = SegmentOptions(uncertainty=True, arithmetic="nnunet-v2")
+def test_disagreement_is_measured_for_who_asks_and_not_in_the_arithmetics_of_nnunet(tiny_model: ModelFolder) -> None:
+    wishes = SegmentOptions(uncertainty=True, disagreement=True, arithmetic="nnunet-v2")
     assert not settings_for(wishes, tiny_metadata()).disagreement
-    assert settings_for(SegmentOptions(uncertainty=True), tiny_metadata()).disagreement
-    assert not settings_for(SegmentOptions(), tiny_metadata()).disagreement
+    assert settings_for(replace(wishes, arithmetic=None), tiny_metadata()).disagreement
+    assert not settings_for(SegmentOptions(uncertainty=True), tiny_metadata()).disagreement
+    without = segment(_STUDY, load(tiny_model, "cpu", "torch"), options=SegmentOptions(uncertainty=True))
+    assert without.uncertainty.disagreement is None
