@@ -90,11 +90,10 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
         return
 
     from ..cohort.run import run_cohort
-    from ..cohort.settings import Settings
-    from ..models.checksums import sha256_of
+    from ..cohort.settings import Settings, content_of
 
     settings = Settings(
-        str(model.path.absolute()), sha256_of(model.weights_path), arguments.device, arguments.backend,
+        str(model.path.absolute()), content_of(model), arguments.device, arguments.backend,
         arguments.format, arguments.preview, options.to_dict(),
     )  # fmt: skip
     folder = given_path("--output", arguments.output)

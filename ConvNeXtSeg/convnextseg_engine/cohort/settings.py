@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from ..models.checksums import SUMS, sha256_of
+
+if TYPE_CHECKING:
+    from ..models.folder import ModelFolder
 
 
 @dataclass(frozen=True)
@@ -12,7 +17,7 @@ class Settings:
 
     Attributes:
         model: Path of the model's folder, absolute, where every worker sees it.
-        weights: Checksum of its weights; a resumed cohort must have been begun with the same.
+        content: :func:`content_of` the model; a resumed cohort must have been begun with the same.
         device: See :func:`~convnextseg_engine.inference.device.choose_device`.
         backend: See :func:`~convnextseg_engine.inference.loaded.load`.
         ending: Format of the masks: ``.seg.nrrd``, ``.nii.gz`` or ``.nrrd``.
@@ -21,7 +26,7 @@ class Settings:
     """
 
     model: str
-    weights: str
+    content: str
     device: str = "auto"
     backend: str = "auto"
     ending: str = ".seg.nrrd"
@@ -34,4 +39,9 @@ class Settings:
 
     def decides(self) -> dict[str, Any]:
         """Return what decides the masks; device and place may differ when a cohort is resumed elsewhere."""
-        return {"weights": self.weights, "ending": self.ending, "options": self.options}
+        return {"model": self.content, "ending": self.ending, "options": self.options}
+
+
+def content_of(model: ModelFolder) -> str:
+    """Return a checksum over all files of a model: an ensemble is more than its first network's weights."""
+    return sha256_of(model.path / SUMS)

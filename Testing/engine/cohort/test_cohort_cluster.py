@@ -15,9 +15,8 @@ import pytest
 from convnextseg_engine.cohort.cluster import on_cluster
 from convnextseg_engine.cohort.csv_source import cases_of_csv
 from convnextseg_engine.cohort.run import run_cohort
-from convnextseg_engine.cohort.settings import Settings
+from convnextseg_engine.cohort.settings import Settings, content_of
 from convnextseg_engine.errors import InputError
-from convnextseg_engine.models.checksums import sha256_of
 from convnextseg_engine.progress import Reporter
 from engine.cohort.small_cohort import write_cohort
 from engine.inference.tiny_model import CHANNELS, write_tiny_model
@@ -85,7 +84,7 @@ def test_cluster_and_this_process_give_the_same_masks(
 ) -> None:
     address, _workers = cluster
     model = write_tiny_model(tmp_path / "tiny")
-    settings = Settings(str(model.path), sha256_of(model.weights_path), "cpu", "torch", ending=".nrrd")
+    settings = Settings(str(model.path), content_of(model), "cpu", "torch", ending=".nrrd")
     cases = cases_of_csv(write_cohort(tmp_path / "in", 2), CHANNELS)
     run_cohort(cases, settings, tmp_path / "there", Reporter(), on_cluster(address))
     command = [sys.executable, "-m", "convnextseg_engine.cli", "batch", tmp_path / "in" / "cohort.csv"]
@@ -105,7 +104,7 @@ def test_a_killed_workers_cases_are_redone_and_none_is_twice(
 ) -> None:
     address, workers = cluster
     model = write_tiny_model(tmp_path / "tiny")
-    settings = Settings(str(model.path), sha256_of(model.weights_path), "cpu", "torch")
+    settings = Settings(str(model.path), content_of(model), "cpu", "torch")
     cases = cases_of_csv(write_cohort(tmp_path / "in", CASES), CHANNELS)
     killed: list[str] = []
 
@@ -136,7 +135,7 @@ def test_a_killed_workers_cases_are_redone_and_none_is_twice(
 
 def test_an_address_without_scheduler_is_told(tmp_path: Path) -> None:
     model = write_tiny_model(tmp_path / "tiny")
-    settings = Settings(str(model.path), sha256_of(model.weights_path), "cpu", "torch")
+    settings = Settings(str(model.path), content_of(model), "cpu", "torch")
     cases = cases_of_csv(write_cohort(tmp_path / "in", 1), CHANNELS)
     with pytest.raises(InputError, match="no Dask scheduler at"):
         run_cohort(cases, settings, tmp_path / "out", Reporter(), on_cluster("tcp://127.0.0.1:9"))

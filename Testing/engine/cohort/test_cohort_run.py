@@ -5,14 +5,15 @@ import json
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file
 
 from convnextseg_engine.cohort import run as run_module
 from convnextseg_engine.cohort.case import CohortCase, safe_id
 from convnextseg_engine.cohort.csv_source import cases_of_csv
 from convnextseg_engine.cohort.run import run_cohort
-from convnextseg_engine.cohort.settings import Settings
+from convnextseg_engine.cohort.settings import Settings, content_of
 from convnextseg_engine.errors import InputError, RunCancelled
-from convnextseg_engine.models.checksums import sha256_of
+from convnextseg_engine.models.folder import ModelFolder
 from convnextseg_engine.progress import Reporter
 from engine.cohort.small_cohort import write_cohort
 from engine.inference.tiny_model import CHANNELS, write_tiny_model
@@ -21,7 +22,7 @@ from engine.inference.tiny_model import CHANNELS, write_tiny_model
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     model = write_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
-    return Settings(str(model.path), sha256_of(model.weights_path), "cpu", "torch")
+    return Settings(str(model.path), content_of(model), "cpu", "torch")
 
 
 def table(folder: Path) -> list[dict[str, str]]:
@@ -86,10 +87,19 @@ def test_other_weights_or_options_are_not_mixed_in(tmp_path: Path, settings: Set
     run_cohort(cases, settings, tmp_path / "out", Reporter())
     for other in (
         Settings(settings.model, "0" * 64, "cpu", "torch"),
-        Settings(settings.model, settings.weights, "cpu", "torch", options={"mirror": True}),
+        Settings(settings.model, settings.content, "cpu", "torch", options={"mirror": True}),
     ):
         with pytest.raises(InputError, match="other settings"):
             run_cohort(cases, other, tmp_path / "out", Reporter())
+
+
+def test_an_ensemble_is_another_model_than_its_first_network(tmp_path: Path) -> None:
+    one = write_tiny_model(tmp_path / "one")
+    tensors = load_file(one.weights_path)
+    more = [{name: tensor + 1 for name, tensor in tensors.items()}]
+    two = ModelFolder.write(tmp_path / "two", one.metadata, one.contract, tensors, "", more_members=more)
+    assert one.weights_path.read_bytes() == two.weights_path.read_bytes()
+    assert content_of(one) != content_of(two)
 
 
 def test_changed_images_are_told_and_nothing_is_overwritten(tmp_path: Path, settings: Settings) -> None:
