@@ -9,6 +9,7 @@ import slicer
 from ..charts import TrainingCharts
 from .cases import CasesSection
 from .collaborators import Collaborators
+from .doubts import Doubts
 from .finetune import FinetuneSection
 from .models import ModelsSection
 from .prepare import PrepareSection
@@ -82,15 +83,15 @@ class Panel:
         self.segment.abandon()
         self.prepare.abandon()
         self.segment.channels.release()
-        self.review.leave()
+        self.review.release()
         self._charts.release()
         self._with.close()
 
     def _chosen_model(self) -> str:
         return self.segment.model_spec
 
-    def _on_result(self, segmentation: slicer.vtkMRMLSegmentationNode) -> None:
-        self.review.show(segmentation)
+    def _on_result(self, segmentation: slicer.vtkMRMLSegmentationNode, doubts: Doubts) -> None:
+        self.review.show(segmentation, doubts)
         self.cases.choose(segmentation)
 
     def _on_choice(self) -> None:

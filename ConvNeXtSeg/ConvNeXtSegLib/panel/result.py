@@ -12,6 +12,9 @@ from convnextseg_engine.labels.contract import LabelContract
 from ..process.segmentation_run import SegmentationOutcome
 from .wording import device_text, joined, seconds_text, volumes_html
 
+# Of no use to a reader: files of the exchange, which are gone.
+_ARRAYS = ("mask", "probabilities", "entropy")
+
 
 class ResultView:
     """The lower part of the *Segment* section.
@@ -50,7 +53,7 @@ class ResultView:
             )
         )
         ui.ranLabel.setToolTip(joined([value["plan"], *value["reasons"]]))
-        report = {name: content for name, content in value.items() if name != "mask"}
+        report = {name: content for name, content in value.items() if name not in _ARRAYS}
         report["seconds"] = value["seconds"] | {"from click to scene": outcome.seconds}
         ui.reportText.setPlainText(json.dumps(report, indent=2, ensure_ascii=False))
         ui.resultWidget.setVisible(True)

@@ -1,4 +1,4 @@
-"""*Review and correct*: Slicer's own Segment Editor, embedded with a parameter node of its own."""
+"""*Review and correct*: where to look first, and Slicer's own Segment Editor with a parameter node of its own."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from slicer.i18n import tr as _
 import slicer
 
 from ..scene.segmentation import source_volume
+from .doubts import Doubts, DoubtsView
 from .section import Section
 
 EDITOR_TAG = "ConvNeXtSeg"
@@ -27,12 +28,14 @@ class ReviewSection(Section):
         self._editor = self.ui.segmentEditor
         self._editor.setMRMLSegmentEditorNode(self._editor_node())
         self._editor.setMRMLScene(scene)
+        self.doubts = DoubtsView(self.ui, scene)
         self.ui.reviewLabel.setText(
             _("Correct the segments here. A segmentation that you have changed is never written over by a later run.")
         )
 
-    def show(self, segmentation: slicer.vtkMRMLSegmentationNode) -> None:
-        """Show a segmentation in the editor, over the volume that it belongs to."""
+    def show(self, segmentation: slicer.vtkMRMLSegmentationNode, doubts: Doubts) -> None:
+        """Show a segmentation in the editor, over the volume that it belongs to, and what it is unsure of."""
+        self.doubts.show(segmentation, doubts)
         self.enter()
         self._editor.setSegmentationNode(segmentation)
         volume = source_volume(segmentation)
@@ -56,8 +59,14 @@ class ReviewSection(Section):
     def forget(self) -> None:
         """Let go of the scene's nodes before it closes."""
         self.leave()
+        self.doubts.forget()
         self._editor.setSegmentationNode(None)
         self._editor.setSourceVolumeNode(None)
+
+    def release(self) -> None:
+        """Let go of everything when the panel goes."""
+        self.leave()
+        self.doubts.release()
 
     def restore(self) -> None:
         """Use the new scene's editor node after a scene was closed."""

@@ -19,6 +19,7 @@ from ..process.segmentation_run import Listener, SegmentationInputs, Segmentatio
 from ..scene.segmentation import source_volume
 from .channels import ChannelSelectors
 from .collaborators import Collaborators
+from .doubts import Doubts
 from .result import ResultView
 from .section import Section, chosen_value, fill_choices
 from .wording import joined, progress_text, seconds_text
@@ -43,7 +44,7 @@ class SegmentSection(Section):
     Args:
         layout: Layout of the panel.
         collaborators: What it works with.
-        on_result: Called with the segmentation node of a finished run.
+        on_result: Called with the segmentation node of a finished run, and what it is unsure of.
         on_changed: Called after the user has chosen another model or other volumes.
     """
 
@@ -51,7 +52,7 @@ class SegmentSection(Section):
         self,
         layout: qt.QVBoxLayout,
         collaborators: Collaborators,
-        on_result: Callable[[slicer.vtkMRMLSegmentationNode], None],
+        on_result: Callable[[slicer.vtkMRMLSegmentationNode, Doubts], None],
         on_changed: Callable[[], None],
     ):
         super().__init__("segment", layout)
@@ -235,7 +236,7 @@ class SegmentSection(Section):
             self._preparation.show(outcome.value)
         if outcome.value["warnings"]:
             self.messages.show_note(_("Please note"), joined(outcome.value["warnings"]))
-        self._on_result(node)
+        self._on_result(node, Doubts(outcome.value["uncertainty"], outcome.entropy))
 
     def _on_error(self, error: ConvNeXtSegError, details: str) -> None:
         self._run, self._failed = None, True

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from slicer.i18n import tr as _
 
 import slicer
@@ -50,13 +51,15 @@ class SegmentationOutcome:
 
     Attributes:
         node_id: The segmentation node.
-        value: What the worker said about the run: volumes, seconds, device, ….
+        value: What the worker said about the run: volumes, seconds, device, uncertainty, ….
+        entropy: How unsure each voxel is, 0..1, float32, axes ``(D, H, W)`` of the volume.
         seconds: From the click to the segmentation in the scene.
         starting_s: How much of it went into starting the worker and loading the model; 0 if both were warm.
     """
 
     node_id: str
     value: dict[str, Any]
+    entropy: np.ndarray
     seconds: float
     starting_s: float
 
@@ -120,6 +123,7 @@ class SegmentationRun:
                 "device": inputs.device,
                 "backend": "auto",
                 "preparation": preparation,
+                "options": {"uncertainty": True},
                 "exchange": str(exchange.folder),
             },
             self._on_result,
@@ -153,7 +157,7 @@ class SegmentationRun:
             self._listener.on_progress(progress)
 
     def _on_result(self, value: dict[str, Any]) -> None:
-        self._refs.append(value["mask"])
+        self._refs += [value["mask"], value["entropy"]]
         try:
             if self._abandoned:
                 return
@@ -168,10 +172,11 @@ class SegmentationRun:
 
     def _place(self, value: dict[str, Any]) -> SegmentationOutcome:
         mask, _grid = self._exchange.open_array(value["mask"])
+        entropy = np.array(self._exchange.open_array(value["entropy"])[0])  # a copy: the file goes
         inputs = self._inputs
         node = place_result(self._scene, mask, inputs.model.contract, self._target, value["model"], inputs.previous_id)
         starting_s = (self._working_since or self._started) - self._started if value["loaded_now"] else 0.0
-        return SegmentationOutcome(node.GetID(), value, time.monotonic() - self._started, starting_s)
+        return SegmentationOutcome(node.GetID(), value, entropy, time.monotonic() - self._started, starting_s)
 
     def _on_error(self, error: ConvNeXtSegError, details: str) -> None:
         self._discard()
