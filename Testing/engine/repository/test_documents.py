@@ -37,9 +37,8 @@ def test_every_command_line_is_understood(line: str) -> None:
 def test_the_readme_shows_every_command() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     shown = {line.split()[1] for line in text.splitlines() if line.startswith("    convnextseg ")}
-    helped = parser().format_help()
-    assert shown == {"segment", "cases", "finetune", "evaluate", "models", "doctor"}
-    assert all(command in helped for command in shown)
+    assert shown == set(re.findall(r"(?m)^    ([a-z]+)(?:  |$)", parser().format_help()))
+    assert len(shown) > 5
 
 
 def test_every_script_and_option_exists() -> None:
