@@ -183,7 +183,9 @@ def _disagreement(found: np.ndarray | None, prepared: PreparedInput, target: Gri
         return None
     if prepared.placement is None:
         return restore_map(found, prepared.grid, target)
-    return prepared.placement.into_volume(prepared.placement.cropped(found[None])[0], target)
+    # Of a higher order, nnU-Net's interpolation can leave the range.
+    cropped = np.clip(prepared.placement.cropped(found[None])[0], 0, 0.5)
+    return prepared.placement.into_volume(cropped, target)
 
 
 def _size(

@@ -35,6 +35,11 @@ def test_it_grows_with_the_study_and_shrinks_with_each_rung() -> None:
     # 1024³ at 1 mm: the mask alone is 1.07 GB; the network sees 512³ voxels, and 3 outputs of those are 1.6 GB.
     assert 4e9 < needs[-1] < 6e9
     assert estimate(cpu, _cube(1024, keep=True), NETWORK).host - needs[-1] == 3 * 4 * 1024**3
+    # Uncertainty keeps probabilities of three regions and two maps; disagreement adds a map and two sums a region.
+    doubted = replace(_cube(1024), uncertainty=True)
+    assert estimate(cpu, doubted, NETWORK).host - needs[-1] == (3 + 2) * 4 * 1024**3
+    differing = estimate(cpu, replace(doubted, disagreement=True), NETWORK).host
+    assert differing - estimate(cpu, doubted, NETWORK).host == 4 * 1024**3 + 2 * 3 * 4 * 512**3
     gpu = [
         Plan("cuda:0", 4, (64, 64, 64), 0.5, "fp32", "cuda:0"), Plan("cuda:0", 1, (64, 64, 64), 0.5, "fp32", "cuda:0"),
         Plan("cuda:0", 1, (64, 64, 64), 0.5, "fp16", "cpu"), Plan("cuda:0", 1, (32, 32, 32), 0.25, "fp16", "cpu"),

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 import torch
 
 from convnextseg_engine.images.grid import Grid
+from convnextseg_engine.images.nnunet.preparation import V2, IntensityRule, Preparation, ResamplingRule
 from convnextseg_engine.images.study import Study
 from convnextseg_engine.inference.loaded import load
 from convnextseg_engine.inference.options import SegmentOptions, settings_for
@@ -82,6 +84,22 @@ def test_doubt_lies_where_the_images_make_the_network_doubt(tiny_model: ModelFol
     assert told["slices"][0]["index"] == 27
     assert [label["name"] for label in told["labels"]] == ["edema", "core", "enhancing"]
     assert report(replace(result, uncertainty=None)).get("uncertainty") is None
+
+
+def test_after_the_preparation_of_nnunet_disagreement_lies_on_the_users_grid_as_well(tiny_model: ModelFolder) -> None:
+    linear = ResamplingRule(1)
+    preparation = Preparation(V2, (2, 0, 1), (3.0, 2.0, 2.5), (IntensityRule("none"),) * 4, linear, linear, "RAS")
+    model = replace(tiny_model, metadata=replace(tiny_model.metadata, preparation=preparation.to_dict()))
+    levels = torch.tensor([1.0, 2.0, 3.0])[:, None, None, None]
+    first = FormulaBackend(lambda windows: windows[:, [1, 1, 1]] / 100 - levels)
+    second = FormulaBackend(lambda windows: windows[:, [1, 1, 1]] / 100 - levels - 2 * (windows[:, [1]] > 250))
+    loaded = replace(loaded_with(model, first), model=model, backends=(first, second))
+    options = SegmentOptions(uncertainty=True, disagreement=True)
+    found = segment(_STUDY, loaded, options=options).uncertainty.disagreement
+    assert found.shape == _GRID.shape
+    bright = sitk.GetArrayFromImage(_STUDY.channels["T1c"]) == 400
+    assert found[bright].mean() > 5 * found[~bright].mean()
+    assert 0 <= found.min() < found.max() <= 0.5
 
 
 def test_disagreement_is_measured_for_who_asks_and_not_in_the_arithmetics_of_nnunet(tiny_model: ModelFolder) -> None:
