@@ -227,7 +227,7 @@ def test_a_mednext_that_a_trainer_built_instead_is_known_by_its_tensors(folder: 
     file = folder / "fold_0" / "checkpoint_final.pth"
     checkpoint = torch.load(file, weights_only=False) | {"network_weights": network.state_dict()}
     torch.save(checkpoint, file)
-    imported = nnunet_v2.read(folder, UNKNOWN_LICENCE)
+    imported = nnunet_v2.read(reconfigure(folder, patch_size=[32, 32, 32]), UNKNOWN_LICENCE)
     assert imported.network == {"name": "mednext", "size": "S", "kernel": 5, "width": 4, "dim": 3}
     imported.write(tmp_path / "model", "mednext-in-nnunet")
 
