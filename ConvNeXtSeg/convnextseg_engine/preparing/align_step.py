@@ -15,7 +15,7 @@ from .steps import CACHED, DONE, NOT_NEEDED, Finding, Step, Watch
 
 # A smaller movement is within the error of the measurement (docs/prepare.md), and could make an aligned study worse.
 _WORTH_MOVING_MM = 1.0
-# Nobody turns further in a scanner, and images of unlike things have less in common: 0.35 nats or more were measured
+# Nobody turns further in a scanner, and images of unlike things have less in common: 0.6 nats or more were measured
 # between aligned sequences of one brain.
 _LARGEST_TURN_DEG = 45.0
 _LEAST_INFORMATION = 0.25
