@@ -10,7 +10,7 @@ from ..progress import Reporter
 from .registration import COARSE, FINE, Registration, register
 
 # Measured by scripts/measure_alignment.py (docs/prepare.md): in 36 aligned real pairs the best movement was at most
-# 1.2 mm (the two images' own error of alignment, and noise); after motions of 3 mm or 3° it was at least 1.9 mm.
+# 1.1 mm (the two images' own error of alignment, and noise); after motions of 3 mm or 3° it was at least 1.7 mm.
 MISALIGNED_MM = 1.5
 # Where 4 mm voxels already say less than this, finer ones need not be asked; their error on those pairs was up to
 # 1.5 mm, so that a motion of 3 mm cannot hide below it.
