@@ -51,9 +51,7 @@ def slice_row(prediction: Prediction, loaded: LoadedModel) -> dict[str, Any]:
     error = np.count_nonzero(mask != prediction.truth, axis=(1, 2)) * grid.voxel_ml
     with_tumour = (prediction.truth > 0).any(axis=(1, 2))
     random = error[with_tumour].mean() * min(_SLICES, int(with_tumour.sum()))
-    suggested = [
-        one.index for one in uncertainty_of(prediction.probabilities, mask, contract, grid.voxel_ml, {}).slices
-    ]
+    suggested = [one.index for one in uncertainty_of(prediction.probabilities, mask, contract, grid, {}).slices]
     largest = np.argsort(-np.count_nonzero(mask, axis=(1, 2)), kind="stable")[:_SLICES]
     return {
         "case": prediction.case,

@@ -13,8 +13,8 @@ from ..images.prepare import PreparedInput, prepare
 from ..images.study import Study
 from ..labels.contract import LabelContract
 from ..progress import Reporter
+from ..uncertainty.calibrated import calibrated
 from ..uncertainty.summary import Uncertainty, uncertainty_of
-from ..uncertainty.temperature import with_temperature
 from .components import without_small_components
 from .estimate import RunSize
 from .loaded import LoadedModel
@@ -77,7 +77,7 @@ class Segmentation:
         """Return the probabilities with the model's temperatures, ``(R, D, H, W)``; None if they were not kept."""
         if self.probabilities is None:
             return None
-        return with_temperature(self.probabilities, self.contract, self.temperatures)
+        return calibrated(self.probabilities, self.mask, self.contract, self.temperatures, self.grid)
 
 
 def segment(
@@ -147,7 +147,7 @@ def _segment(study: Study, loaded: LoadedModel, reporter: Reporter, options: Seg
     uncertainty = None
     if options.uncertainty:
         temperatures = settings.temperatures
-        uncertainty = uncertainty_of(probabilities, mask, contract, target.voxel_ml, temperatures, disagreement)
+        uncertainty = uncertainty_of(probabilities, mask, contract, target, temperatures, disagreement)
         clock.lap("uncertainty")
     back.progress("restore", 1.0, "done")
     if not mask.any():

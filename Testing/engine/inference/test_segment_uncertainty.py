@@ -16,7 +16,9 @@ from convnextseg_engine.inference.loaded import load
 from convnextseg_engine.inference.options import SegmentOptions, settings_for
 from convnextseg_engine.inference.report import report
 from convnextseg_engine.inference.segment import segment
+from convnextseg_engine.labels.regions import regions_of
 from convnextseg_engine.models.folder import ModelFolder
+from convnextseg_engine.uncertainty.reliability import near_boundary
 from engine.inference.tiny_model import FormulaBackend, head, loaded_with, tiny_metadata
 
 _GRID = Grid((32, 32, 40), (2.0, 2.0, 2.0), (-31.0, -31.0, -39.0), (1, 0, 0, 0, 1, 0, 0, 0, 1))
@@ -50,9 +52,12 @@ def test_temperatures_change_the_probabilities_that_are_handed_out_and_not_the_m
     np.testing.assert_array_equal(raw.calibrated(), raw.probabilities)
     np.testing.assert_array_equal(warm.probabilities, raw.probabilities)
     np.testing.assert_array_equal(warm.mask, raw.mask)
-    unsure = (raw.probabilities > 0.01) & (raw.probabilities < 0.99)
+    near = np.stack([near_boundary(region, raw.grid) for region in regions_of(raw.mask, raw.contract)])
+    unsure = (raw.probabilities > 0.01) & (raw.probabilities < 0.99) & near
+    assert unsure.any() and not near.all()
     logit = np.log(raw.probabilities[unsure]) - np.log1p(-raw.probabilities[unsure])
     np.testing.assert_allclose(warm.calibrated()[unsure], 1 / (1 + np.exp(-logit / 2)), atol=1e-5)
+    np.testing.assert_array_equal(warm.calibrated()[~near], raw.probabilities[~near])
     assert report(raw)["probabilities"] == {"calibrated": False, "temperatures": {}}
     assert report(warm)["probabilities"] == {"calibrated": True, "temperatures": _TEMPERATURES}
     assert segment(_STUDY, load(tiny_model, "cpu", "torch")).calibrated() is None

@@ -3,14 +3,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from convnextseg_engine.images.grid import Grid
 from convnextseg_engine.labels.contract import Code, Label, LabelContract, Region
 from convnextseg_engine.labels.regions import labels_from_regions
+from convnextseg_engine.uncertainty.calibrated import calibrated
 from convnextseg_engine.uncertainty.label_probabilities import label_probabilities
 from convnextseg_engine.uncertainty.measures import entropy, expected_error
 from convnextseg_engine.uncertainty.slices import doubtful_slices
 from convnextseg_engine.uncertainty.summary import uncertainty_of
 from convnextseg_engine.uncertainty.temperature import with_temperature
 
+GRID = Grid((2, 2, 2), (20.0, 10.0, 10.0), (0, 0, 0), (1, 0, 0, 0, 1, 0, 0, 0, 1))  # 2 mL a voxel
 CODE = Code("SCT", "1", "x")
 LABELS = tuple(
     Label(name, value, CODE, CODE, None, (1, 0, 0)) for name, value in (("core", 1), ("edema", 2), ("et", 4))
@@ -99,11 +102,25 @@ def test_the_summary_says_what_was_measured() -> None:
     regions = np.zeros((3, 2, 2, 2), dtype=np.float32)
     regions[0, 0] = 0.8  # four voxels that are edema with a probability of 0.8
     mask = labels_from_regions(regions, NESTED)
-    found = uncertainty_of(regions, mask, NESTED, voxel_ml=2.0, temperatures={})
+    found = uncertainty_of(regions, mask, NESTED, GRID, temperatures={})
     core, edema, _et = found.labels
-    assert (edema.name, edema.volume_ml) == ("edema", 8.0)
+    assert (edema.name, edema.volume_ml) == ("edema", pytest.approx(8.0))
     assert edema.expected_ml == pytest.approx(6.4)
     assert edema.confidence == pytest.approx(0.8)
     assert (core.volume_ml, core.confidence, core.entropy) == (0.0, None, None)
     assert [(one.index, round(one.expected_error_ml, 4)) for one in found.slices] == [(0, 1.6)]
     assert found.to_dict()["calibrated"] is False
+
+
+@pytest.mark.parametrize("contract", [NESTED, EXCLUSIVE, ORDERED])
+def test_temperatures_hold_near_what_was_drawn_and_nowhere_else(contract: LabelContract) -> None:
+    grid = Grid((60, 4, 4), (1.0, 1.0, 1.0), (0, 0, 0), (1, 0, 0, 0, 1, 0, 0, 0, 1))
+    regions = np.full((3, 4, 4, 60), 0.02, dtype=np.float32)
+    regions[0, :, :, :20] = 0.9
+    mask = labels_from_regions(regions, contract)
+    assert mask[0, 0, 19] and not mask[0, 0, 20]
+    warm = calibrated(regions, mask, contract, {region.name: 3.0 for region in contract.regions}, grid)
+    assert warm[0, 2, 2, 25] > 0.1
+    np.testing.assert_array_equal(warm[..., 40:], regions[..., 40:])
+    np.testing.assert_array_equal(labels_from_regions(warm, contract), mask)
+    assert calibrated(regions, mask, contract, {}, grid) is regions
