@@ -40,8 +40,9 @@ class FusedBlock(torch.autograd.Function):
         convolve = scatter if kind == "up" else gather
         saved = []
         for rows, target in zip(samples_as_rows(x), out, strict=True):
-            y = convolve(as_volume(rows, geometry.entry), kernel, depth_b, geometry.steps, geometry.inner)
-            folded = bottleneck.fold(as_volume(y, geometry.inner), gamma, beta, eps, expand, expand_b)
+            # The depthwise bias is left out: the norm removes whatever is added to a channel.
+            y = convolve(as_volume(rows, geometry.entry), kernel, geometry.steps, geometry.inner)
+            folded = bottleneck.fold(y, gamma, beta, eps, expand, expand_b)
             if kind == "up":
                 result = bottleneck.forward(y, folded, compress, bias).view(*geometry.inner, -1)
                 place = geometry.behind(target)
@@ -112,7 +113,7 @@ def _gradients(tensors, saved, needed, gradient, kind: str, geometry: Geometry) 
         stacked = dx[0] if len(dx) == 1 else torch.stack(dx)
         image = geometry.image(stacked.view(x.shape[0], *geometry.entry, -1))
     weights = [
-        # A constant added before the norm is removed by it: the depthwise bias has gradient exactly zero.
+        # What is added before the norm is removed by it: the depthwise bias has gradient exactly zero.
         totals.get("depthwise"), torch.zeros_like(gamma), totals["gamma"], totals["beta"], totals["expand"],
         totals["expand bias"], totals["compress"], totals["compress bias"], totals.get("residual"),
         # The residual's bias is added wherever the compression's is, so their gradients are the same.
@@ -132,12 +133,12 @@ def _behind(rows: torch.Tensor, geometry: Geometry) -> torch.Tensor:
 def _input_gradient(dy, g, kernel, matrix, kind: str, geometry: Geometry) -> torch.Tensor:
     """Return the rows of the input's gradient, from those of the depthwise convolution's and the block's result."""
     if kind == "same":
-        return gather(dy, kernel.flip(2, 3, 4), None, geometry.steps, geometry.entry, plus=g)
+        return gather(dy, kernel.flip(2, 3, 4), geometry.steps, geometry.entry, plus=g)
     if kind == "down":
-        rows = scatter(dy, kernel, None, geometry.steps, geometry.entry)
+        rows = scatter(dy, kernel, geometry.steps, geometry.entry)
         geometry.even(rows.view(*geometry.entry, -1)).add_((g @ matrix).view(*geometry.inner, -1))
         return rows
-    rows = gather(dy, kernel, None, geometry.steps, geometry.entry)
+    rows = gather(dy, kernel, geometry.steps, geometry.entry)
     return rows.addmm_(geometry.picked(g, geometry.inner), matrix.t())
 
 

@@ -39,9 +39,8 @@ def gathered_shape(shape: Triple, kernel: Triple, steps: Triple) -> Triple:
 
 
 def gather(
-    x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, steps: Triple, shape: Triple,
-    plus: torch.Tensor | None = None,
-) -> torch.Tensor:  # fmt: skip
+    x: torch.Tensor, weight: torch.Tensor, steps: Triple, shape: Triple, plus: torch.Tensor | None = None
+) -> torch.Tensor:
     """Return rows, of extents ``shape``, of the depthwise convolution of ``x``, with the rows ``plus`` added.
 
     ``weight`` is ``(C, 1, Kd, Kh, Kw)``.
@@ -60,7 +59,7 @@ def gather(
         if front != back:
             part = F.pad(part, (0, 0, 0, 0, front, back))
         padding = (front if front == back else 0, *pads[1:])
-        rows = as_rows(F.conv3d(part, weight, bias, steps, padding, 1, channels))
+        rows = as_rows(F.conv3d(part, weight, None, steps, padding, 1, channels))
         target = slice(start * area, stop * area)
         if plus is None:
             result[target].copy_(rows)
@@ -69,9 +68,7 @@ def gather(
     return result
 
 
-def scatter(
-    x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, steps: Triple, shape: Triple
-) -> torch.Tensor:
+def scatter(x: torch.Tensor, weight: torch.Tensor, steps: Triple, shape: Triple) -> torch.Tensor:
     """Return rows of the transposed depthwise convolution of ``x``, of extents ``shape``.
 
     Places of equal remainder modulo the step are reached by the same taps, so each remainder is a small convolution of
@@ -97,26 +94,21 @@ def scatter(
             low = d.first + front[0] + start
             slab = padded[:, :, low : low + stop - start + part.shape[2] - 1]
             target = volume[:, :, d.remainder :: steps[0], h.remainder :: steps[1], w.remainder :: steps[2]]
-            _write_valid(target[:, :, start:stop], slab, part, bias, row, column)
+            _write_valid(target[:, :, start:stop], slab, part, row, column)
     return result
 
 
-def _write_valid(
-    target: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, row: slice, column: slice
-) -> None:
+def _write_valid(target: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, row: slice, column: slice) -> None:
     """Write rows and columns of the convolution of ``x``, without padding, to ``target`` ``(1, C, d, h, w)``."""
     channels = x.shape[1]
     if weight.numel() > channels * weight.shape[2]:
-        target.copy_(F.conv3d(x, weight, bias, groups=channels)[:, :, :, row, column])
+        target.copy_(F.conv3d(x, weight, groups=channels)[:, :, :, row, column])
         return
     # A kernel of one column, or of none at all (kernel 1, odd places): products are quicker than a convolution.
-    total = x.new_zeros(()) if bias is None else bias.view(1, channels, 1, 1, 1)
-    if not weight.numel():
-        target.copy_(total)
-        return
-    for tap in range(weight.shape[2]):
+    target.zero_()
+    for tap in range(weight.shape[2] if weight.numel() else 0):
         part = x[:, :, tap : tap + target.shape[2], row, column]
-        total = torch.addcmul(total, part, weight[:, 0, tap].view(1, channels, 1, 1, 1), out=target)
+        target.addcmul_(part, weight[:, 0, tap].view(1, channels, 1, 1, 1))
 
 
 @dataclass(frozen=True)
