@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_EXTENSION = re.compile(r"\.(nii|nrrd|nhdr|mha|mhd|hdr|img|dcm|ima|mgz|mgh|png|tif|tiff|jpg|jpeg)(\.gz)?$", re.I)
+_EXTENSION = re.compile(r"\.(nii|nrrd|nhdr|mha|mhd|hdr|img|dcm|ima|mgz|mgh|png|tif|tiff|jpg|jpeg|h5)(\.gz)?$", re.I)
 
 # What images are registered to.
 _TARGETS = r"(?:t[12]\w{0,2}|flair|ct|mni\w*|pet|dwi|atlas|template|sri\w*)(?![a-z0-9])"
@@ -38,7 +38,11 @@ _LOWER_REWRITES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\bw(?:ith)?\s*[/&]?\s*(?:and|&|/|\+)?\s*w(?:ithout|\s*/\s*o|o)\b", " both "),
         (r"\bw(?:ithout|\s*/\s*o|o)\s*(?:and|&|/|\+)\s*w(?:ith)?\b", " both "),
         (r"\bpre\s*(?:and|&|/|\+|und|et|y)\s*post|\bpost\s*(?:and|&|/|\+|und|et|y)\s*pre\b", " both "),
-        (r"\b(?:ohne|sans|sin|senza|sem)\s*(?:und|et|y|e|/|&|\+)\s*(?:mit|avec|con|com)\b", " both "),
+        (r"\b(?:ohne|sans|sin|senza|sem|zonder)\s*(?:und|et|y|e|en|/|&|\+)\s*(?:mit|avec|con|com|met)\b", " both "),
+        (r"\b(?:mit|avec|con|com|met)\s*(?:und|et|y|e|en|/|&|\+)\s*(?:ohne|sans|sin|senza|sem|zonder)\b", " both "),
+        # “C-/C+”, “C+/-”, “+/- contrast”.
+        (rf"\b{_AGENTS}\s?[+-]\s*/?\s*{_AGENTS}?\s?[+-](?=\s|$)", " both "),
+        (rf"(?<!\S)(?:\+\s?/?\s?-|-\s?/?\s?\+|±)\s?{_AGENTS}\b", " both "),
         (r"\bw\s*/\s*o\b|\bwo\b", " without "),
         (r"\bw\s*/", " with "),
         # Spanish and Portuguese: “S/ contraste”, “C/GD”; “S/C” and “C/C” are left for the vocabulary.

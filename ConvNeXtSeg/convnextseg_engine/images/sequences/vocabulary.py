@@ -14,13 +14,14 @@ from dataclasses import dataclass
 # What several patterns have in common.
 _PARTS = {
     "<not>": (
-        r"(?:without|ohne|sans|sin|senza|sem|zonder|no|non|kein|bez|utan|uden|avant|before|vor|antes de|prima del?)"
+        r"(?:without|ohne|sans|sin|senza|sem|zonder|no|non|kein|bez|utan|uden|avant|before|prior to|vor|voor|"
+        r"antes de|prima del?)"
     ),
     "<after>": r"(?:with|post|after|nach|mit|avec|apres|con|com|dopo|tras|med|met|po|despues de(?:l)?|pos)",
     "<agent>": (
         r"(?:(?:iv|i v|intravenous|the|le|el|il|de|du|d|medio de|mezzo di|produit de) )?"
-        r"(?:contrast\w*|kontrast\w*|contraste|contrasto|gd(?: ?dtpa)?|gad|gado\w*|gada\w*|km|mdc|pdc|civ|kont|"
-        r"inj|injec\w*|iny\w*|inie\w*|dotarem|magnevist|multihance|prohance|omniscan|clariscan|elucirem|vueway|"
+        r"(?:contrast\w*|contr|cte|kontrast\w*|contraste|contrasto|gd(?: ?dtpa)?|gad|gado\w*|gada\w*|km|mdc|pdc|civ|"
+        r"kont|inj|injec\w*|iny\w*|inie\w*|dotarem|magnevist|multihance|prohance|omniscan|clariscan|elucirem|vueway|"
         r"primovist|eovist|iv|c)"
     ),
     # “Arterial phase” is a time after the contrast agent, not the phase of the signal.
@@ -39,14 +40,14 @@ _PARTS = {
 _TEXT = r"""
 # Before and after an operation is not before and after the contrast agent.
 nothing: (?:pre|post) ?<treated>; pet ?(?:ct|mri?); in phase; (?:out|opp\w*)(?: of)? phase;
-    phase (?:dir|direction|enc|encoding|array); phased array
+    phase (?:dir|direction|enc|encoding|array); phased array; grad ?warp
 # No channel of any model.
 label: [a-z0-9]*seg; segm; segment\w*; \w*masks?[0-9]*; \w*labels?(?:map)?; gtv\w*; [cpi]tv; rois?\w*; gt$;
     ^lesions?$; ground ?truth; truth; o ot; annotat\w*; contour\w*; rt ?struct; aparc; consensus; delineat\w*;
     pred(?:iction)?s?; prob(?:abilit\w*)?; \w*parc; tissue ?class
 derived: m ?ip[s0-9]*; mi?n ?ip\w*; mip images; subtract\w*; subtrak\w*; sustrac\w*; soustr\w*;
     subs?(?! ?[0-9]); fusion; fused; overlay\w*; rgb; colou?r\w*; vrt; vr$; rendering\w*; volume render\w*;
-    ratio; difference; projection\w*; atlas; template; warp(?:field)?; xfm; displacements?; deformation\w*;
+    ratio; difference; mismatch; projection\w*; atlas; template; warp(?:field)?; xfm; displacements?; deformation\w*;
     transform; funct? ?tool
 locator: loc; locali[sz]\w*; lokal\w*; \w*scout\w*; survey\w*; topo(?:gram)?; scanogram; surview; smart ?brain;
     aahead; auto ?align; \w*calib\w*; (?:sense ?)?ref(?:erence)? ?scan; shim\w*; b1 ?map\w*; field ?map\w*;
@@ -58,7 +59,7 @@ report: reports?; screen ?(?:save|shot|capture)\w*; phoenix.*; pos ?disp; summar
 spectroscopy: spectro\w*; mrs; csi; svs; press; mrsi; espectro\w*; spektro\w*
 phase: pha; filt pha; phase (?:images?|maps?|im); <no time of>phase$; part phase
 # Kinds whose names contain the names of others.
-SWI: swip?; sw im?; swan; suscept\w*; veno ?bold; venous bold; swi p; suszept.*
+SWI: swip?; sw im?; swan; suscept\w*; veno? ?bold; venous bold; swi p; suszept.*
 bSSFP: ciss; fiesta(?: c)?; true? ?fisp; trufi; b ?[ft]fe; b?ssfp; dess; balanced
 dwiandadc: dwiandadc
 eADC: e ?adc; exp(?:onential)?(?: apparent.*| adc); atten(?:uated)? adc
@@ -75,7 +76,7 @@ MRA: (?:(?:ce|pc) ?)?mra; tof; angio\w*; mrv; venogr\w*; inhance\w*; time of fli
 DIR: (?<![0-9] )dir(?! ?[0-9]); double inversion.*; double ir
 PSIR: psir; phase sensitive.*
 STIR: stir\w*; short tau.*
-FLAIR: [a-z]?flair[a-z0-9]*; (?:tirm )?dark ?fluid; da ?fl; t2 f(?: [0-9]+)?;
+FLAIR: (?:ax|sag|cor|tra|[a-z])?flair[a-z0-9]*; (?:tirm )?dark ?fl(?:uid)?; da ?fl; t2 f(?: [0-9]+)?;
     fluid att\w*(?: inv\w*(?: rec\w*)?)?
 tirm: tirm; t2 (?:w )?(?:tse )?ir
 T2star: t2 star ?w?; t2 s(?:w)?; hemo\w*; haemo\w*; heme; medic; merge; susc;
@@ -86,16 +87,16 @@ DWI: [a-z]?dwi\w*; dw; diff(?:us\w*)?; difus\w*; trace\w*; resolve; dti; dki; iv
     noddi
 # The contrast agent: what negates it before what names it.
 both: both
-no contrast: uncontrasted; <not> <agent>; pre ?(?:contrast\w*|gad\w*|gd\w*|km|con|inj\w*|c); without$;
+no contrast: uncontrasted; <not> <agent>; <agent> neg\w*; pre ?(?:contrast\w*|gad\w*|gd\w*|km|con|inj\w*|c); without$;
     nativ(?:e|o|a)?; plain; no ?contrast\w*; no ?gad\w*; un ?enhanced; non ?enhanced; non ?con\w*; nc; pre;
     basal; (?<=t1 )n; (?<=t1 w )n; s c$
 contrast: (?<=t1 )c; (?<=t1 w )c; c c$; contrasted; <after> ?<agent>(?: dtpa)?;
     post(?:contrast\w*|gad\w*|gd\w*|km|con\w*|inj\w*|c); w(?:ce?|gd|gad|km|ks); \w*contrast\w*; \w*kontrast\w*;
-    gad[oa]?\w*; gd(?:dtpa|w)?; km; (?<=t1 )ks; (?<=t1 w )ks; ce; enhanced; enh; mdc; pdc; civ; inj(?:ec\w*)?;
-    iny(?:ec\w*)?; dotarem; magnevist; multihance; prohance; omniscan; clariscan; elucirem; vueway; primovist;
-    eovist
+    gad[oa]?\w*; gd(?:dtpa|w)?; km; (?<=t1 )ks; (?<=t1 w )ks; ce; cte; contr; enhanced; enh; mdc; pdc; civ;
+    inj(?:ec\w*)?; iny(?:ec\w*)?; dotarem; magnevist; multihance; prohance; omniscan; clariscan; elucirem; vueway;
+    primovist; eovist
 post: post
-perhaps contrast: perhapsagent; c; cc; (?<=t1 )k; iv; con$; (?<!t[12] )w$; pc; p i; dyn\w*; early; late; delayed;
+perhaps contrast: perhapsagent; c; cc; cont; (?<=t1 )k; iv; con$; (?<!t[12] )w$; pc; p i; dyn\w*; early; late; delayed;
     stealth; (?:late )?(?:art\w*|(?:portal )?ven(?:ous)?|portal|pv|equilibrium|delayed|hepatobiliary)(?: phase)?; hbp;
     [0-9]+ ?(?:min|sec)\w*
 # The weightings themselves, and other modalities.
