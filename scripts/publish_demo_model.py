@@ -1,7 +1,9 @@
 """Make the bundled demonstration model's folder from trained weights, and state in it what it was measured to do.
 
     .venv/bin/python scripts/publish_demo_model.py --run training-runs/demo --output FOLDER
+    .venv/bin/python scripts/publish_demo_model.py --restate FOLDER
 
+The second measures a published model again, after preparation or inference have changed, and leaves its weights alone.
 The shipped folder is ``ConvNeXtSeg/convnextseg_engine/data/models/demo-brain-tumour``.
 """
 
@@ -14,10 +16,13 @@ import tempfile
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+from convnextseg_engine.durable import write_json, write_text
 from convnextseg_engine.inference.loaded import load
 from convnextseg_engine.labels.case import voxel_hash
-from convnextseg_engine.models.folder import ModelFolder
+from convnextseg_engine.models.checksums import write_sums
+from convnextseg_engine.models.folder import METADATA, README, ModelFolder
 from convnextseg_engine.models.metadata import Metadata
 from convnextseg_engine.models.weights import load_weights
 from convnextseg_engine.networks.registry import build
@@ -40,16 +45,30 @@ ATTRIBUTION = (
 def main() -> int:
     """Publish and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--run", type=Path, required=True, help="the training's run folder")
-    parser.add_argument("--output", type=Path, required=True, help="the model folder to make")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--run", type=Path, help="the training's run folder")
+    what.add_argument("--restate", type=Path, metavar="FOLDER", help="a published model folder to measure again")
+    parser.add_argument("--output", type=Path, help="the model folder to make")
     parser.add_argument("--note", default="", help="what else a reader should know of how it was trained")
     options = parser.parse_args()
+    if options.restate:
+        rows = restate(options.restate)
+    elif options.output:
+        rows = publish(options.run, options.output, options.note)
+    else:
+        parser.error("--run needs --output")
+    print(table(rows))
+    return 0
+
+
+def publish(run: Path, output: Path, note: str) -> list[dict[str, Any]]:
+    """Make the model folder of a training; return the measured rows."""
     recipe = read_recipe(RECIPE)
     labels = contract()
-    history = [json.loads(line) for line in (options.run / "log.jsonl").read_text().splitlines()]
+    history = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     steps = max(entry["step"] for entry in history)
     kept = build(NETWORK, len(CHANNELS), len(labels.regions)).state_dict()
-    weights = {k: v for k, v in load_weights(options.run / "best.safetensors").items() if k in kept}
+    weights = {k: v for k, v in load_weights(run / "best.safetensors").items() if k in kept}
     metadata = Metadata(
         name="demo-brain-tumour",
         version="v1",
@@ -65,7 +84,7 @@ def main() -> int:
             "script": "scripts/train_demo_model.py",
             "recipe": recipe.to_dict(),
             "steps": steps,
-            "note": options.note,
+            "note": note,
         },
         training_cases=_seen_images(),
         licence="CC-BY-4.0",
@@ -74,18 +93,35 @@ def main() -> int:
     )
     with tempfile.TemporaryDirectory() as temporary:
         unmeasured = ModelFolder.write(Path(temporary) / "model", metadata, labels, weights, "not measured yet")
-        loaded = load(unmeasured, "cpu")
-        rows, calibration = measure(loaded), calibration_of(loaded)
+        metadata, rows = measured(unmeasured)
+    ModelFolder.write(output, metadata, labels, weights, _card(rows, steps, note))
+    return rows
+
+
+def restate(folder: Path) -> list[dict[str, Any]]:
+    """Measure a published model again and state it in its folder; return the measured rows."""
+    model = ModelFolder.open(folder)
+    metadata, rows = measured(model)
+    lineage = model.metadata.lineage
+    write_json(folder / METADATA, metadata.to_dict())
+    write_text(folder / README, _card(rows, lineage["steps"], lineage["note"]))
+    write_sums(folder)
+    ModelFolder.open(folder)
+    return rows
+
+
+def measured(model: ModelFolder) -> tuple[Metadata, list[dict[str, Any]]]:
+    """Return a model's metadata with its calibration and its figures on the test cases, and these as rows."""
+    loaded = load(model, "cpu")
+    rows, calibration = measure(loaded), calibration_of(loaded)
     how = {"script": "scripts/measure_uncertainty.py"} | calibration.to_dict()
     metadata = replace(
-        metadata,
-        inference={"temperature": calibration.temperatures},
-        lineage=metadata.lineage | {"calibration": how},
+        model.metadata,
+        inference=model.metadata.inference | {"temperature": calibration.temperatures},
+        lineage=model.metadata.lineage | {"calibration": how},
         validation={"split": "test", "rows": rows, "mean_dice": means(rows)},
     )
-    ModelFolder.write(options.output, metadata, labels, weights, _card(rows, steps, options.note))
-    print(table(rows))
-    return 0
+    return metadata, rows
 
 
 def _seen_images() -> tuple[str, ...]:
@@ -94,7 +130,7 @@ def _seen_images() -> tuple[str, ...]:
     return tuple(sorted(voxel_hash(image) for study in studies for image in study.channels.values()))
 
 
-def _card(rows: list, steps: int, note: str) -> str:
+def _card(rows: list[dict[str, Any]], steps: int, note: str) -> str:
     return f"""# Brain tumour, demonstration
 
 **Not for clinical use.** {INTENDED_USE}

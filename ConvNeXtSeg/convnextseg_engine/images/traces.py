@@ -8,6 +8,9 @@ import SimpleITK as sitk
 # A voxel that one of eight tissue voxels was averaged into has an eighth of the tissue's intensity and stays tissue, so
 # that a sharp border at half the resolution changes nothing.
 _FRACTION = 0.1
+# Every stripped image has a little of it: at most 4.2 % of the foreground in seven BraTS cases, which networks have
+# learnt from and expect; a study of thick and oblique slices has 7 to 16 %.
+_USUAL_SHARE = 0.05
 
 
 def without_traces(array: np.ndarray) -> np.ndarray:
@@ -22,7 +25,8 @@ def without_traces(array: np.ndarray) -> np.ndarray:
         array: Intensities of one channel, shape ``(D, H, W)``, float, finite; 0 is background.
 
     Returns:
-        The array itself if it has no such rim, or intensities well below 0 (CT), where faint means nothing.
+        The array itself if it has no more of such a rim than usual, or intensities well below 0 (CT), where faint
+        means nothing.
     """
     foreground = array != 0
     if foreground.all() or not foreground.any():
@@ -35,4 +39,7 @@ def without_traces(array: np.ndarray) -> np.ndarray:
         return array
     background, reachable = (sitk.GetImageFromArray(mask.astype(np.uint8)) for mask in (~foreground, faint))
     outside = sitk.BinaryReconstructionByDilation(background, reachable)
-    return np.where(sitk.GetArrayViewFromImage(outside) != 0, 0, array)
+    rim = (sitk.GetArrayViewFromImage(outside) != 0) & foreground
+    if np.count_nonzero(rim) < _USUAL_SHARE * np.count_nonzero(foreground):
+        return array
+    return np.where(rim, 0, array)
