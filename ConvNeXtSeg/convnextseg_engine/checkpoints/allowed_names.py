@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .pickle_machine import Rebuilt, checked_key
+from .unsafe import UnsafeCheckpoint
 
 # Truth values, integers, floating-point numbers and texts; no objects, records or dates.
 _DTYPE = re.compile(r"[<>=|]?(b1|[iu][1248]|f[248]|c8|c16|[SU]\d{1,3}|bool|u?int(8|16|32|64)|float(16|32|64))")
@@ -49,6 +50,8 @@ class _Namespace(Rebuilt):
 
 
 def _dtype(name: Any, *_flags: Any) -> _Dtype:
+    if isinstance(name, str) and name.startswith(("O", "|O")):
+        raise UnsafeCheckpoint("a numpy array of Python objects")
     if not isinstance(name, str) or not _DTYPE.fullmatch(name):
         raise TypeError(f"an array of {str(name)[:40]!r}, which is no plain number type")
     return _Dtype(name)

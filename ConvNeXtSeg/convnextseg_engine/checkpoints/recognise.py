@@ -37,8 +37,12 @@ _READERS = {
 }
 
 
-def what_is(path: Path) -> SourceKind:
+def what_is(path: Path, given: Path | None = None) -> SourceKind:
     """Return which kind of foreign model lies at ``path``.
+
+    Args:
+        path: Folder or file.
+        given: What the user gave, if ``path`` is where that archive was unpacked: errors name it.
 
     Raises:
         InputError: If nothing is there, or nothing that can be read.
@@ -49,7 +53,7 @@ def what_is(path: Path) -> SourceKind:
         if reader.matches(path):
             return SourceKind(kind, reader.read)
     raise InputError(
-        f"{path.name} is no foreign model that can be read.",
+        f"{(given or path).resolve().name} is no foreign model that can be read.",
         reason=f"What can be read: {', '.join(_READERS)}; folders also as a .zip archive.",
         remedy="Give the folder that holds all of the model: for nnU-Net the one with the fold_* folders, for a MONAI "
         "bundle the one with configs and models.",

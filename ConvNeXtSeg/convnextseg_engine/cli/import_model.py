@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
             code="exists",
         )
     with source(path) as readable:
-        kind = what_is(readable)
+        kind = what_is(readable, path)
         imported = kind.read(readable, answers)
         if readable != path:
             imported = replace(imported, lineage=imported.lineage | {"archive": sources_of(path)[0]})
@@ -107,7 +107,7 @@ def _answers(arguments: argparse.Namespace) -> ImportAnswers:
         folds=_list("--folds", arguments.folds),
         configuration=arguments.configuration,
         arithmetic=arguments.arithmetic,
-        licence=arguments.licence,
+        licence=_licence(arguments.licence),
         title=arguments.title,
         skull_stripped=arguments.skull_stripped or None,
     )
@@ -164,6 +164,12 @@ def _axes(text: str | None) -> str | None:
             f"“--axes {text}” does not name three axes.",
             "Write three letters, one of L and R, one of P and A, one of S and I, such as SPL or RAS.",
         )
+    return text
+
+
+def _licence(text: str | None) -> str | None:
+    if text is not None and not text.strip():
+        raise _bad("“--licence” names no licence.", "Name it as its source does, or write --licence unknown.")
     return text
 
 

@@ -204,3 +204,28 @@ def test_an_imported_model_can_be_fine_tuned(weights: Path, tmp_path: Path, caps
     result = finetune(model, cases, quick, ModelStore(), run_folder=tmp_path / "run", device="cpu")
     candidate = ModelStore().open(f"tuned@{result.version}")
     assert candidate.contract == model.contract and candidate.metadata.network == NETWORK
+
+
+def test_an_empty_licence_is_no_answer(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--name", "nameless", "--labels", "edema=1,core=2,enhancing=3", *OPTIONS, "--licence", " "]
+    assert main(["models", "import", str(weights), *arguments]) == 2
+    assert "--licence unknown" in capsys.readouterr().err
+    assert "nameless" not in ModelStore().names()
+
+
+def test_an_archive_that_is_no_model_is_named_as_it_was_given(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with zipfile.ZipFile(tmp_path / "letters.zip", "w") as archive:
+        archive.writestr("a.txt", "a")
+        archive.writestr("b.txt", "b")
+    assert main(["models", "import", str(tmp_path / "letters.zip"), "--name", "letters"]) == 2
+    assert "letters.zip is no foreign model" in capsys.readouterr().err
+
+
+def test_the_folder_one_is_in_has_a_name_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["models", "import", ".", "--name", "here"]) == 2
+    assert f"{tmp_path.name} is no foreign model" in capsys.readouterr().err
