@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _UNSAFE = re.compile(r"[^\w.-]+")
+# Windows takes these for devices, with any ending.
+_DEVICE = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?$")
 
 
 @dataclass(frozen=True)
@@ -53,4 +55,5 @@ def file_of(text: str) -> Path:
 
 def safe_id(text: str) -> str:
     """Return ``text`` as a name that every file system takes for a folder."""
-    return _UNSAFE.sub("-", text.replace("\\", "/").strip("/ .")).strip("-.")[:120] or "case"
+    name = _UNSAFE.sub("-", text.replace("\\", "/").strip("/ .")).strip("-.")[:120].rstrip("-.") or "case"
+    return f"case-{name}" if _DEVICE.match(name) else name

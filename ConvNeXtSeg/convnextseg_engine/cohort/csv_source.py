@@ -40,6 +40,14 @@ def cases_of_csv(path: Path, channels: Sequence[str], reference: str | None = No
             remedy=f"Name each column once: {_CASE}, any of {', '.join(channels)}, and {_REFERENCE} if you need it.",
             code="bad-table",
         )
+    for number, row in enumerate(rows, start=1):
+        if any(row[len(header) :]):
+            raise InputError(
+                f"Row {number} of {path.name} has more fields than the first row has columns.",
+                reason=f"Nothing says what “{next(filter(None, row[len(header) :]))}” is.",
+                remedy="Put a name that contains the separator between quotation marks.",
+                code="bad-table",
+            )
     cases = [_case(dict(zip(header, row, strict=False)), path, channels, reference) for row in rows[1:] if any(row)]
     if not cases:
         raise InputError(f"{path.name} lists no case.", remedy="Write one row for each case.", code="no-cases")

@@ -90,11 +90,12 @@ def _row_after(name: str, outcome: dict[str, Any] | Exception) -> Row:
 
 def _check_names(cases: Sequence[CohortCase]) -> None:
     # Some file systems do not tell small letters from capital ones.
-    seen: dict[str, str] = {}
+    seen: set[str] = set()
     for case in cases:
-        other = seen.setdefault(case.id.casefold(), case.id)
-        if other is not case.id and sum(c.id.casefold() == case.id.casefold() for c in cases) > 1:
+        folder = case.id.casefold()
+        if folder in seen:
             raise InputError(
                 f"Two cases are named {case.id}.", reason="Their results would go to the same folder.",
                 remedy="Give each case its own name.", code="case-twice",
             )  # fmt: skip
+        seen.add(folder)

@@ -120,9 +120,10 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path: Path, settings: Setti
     assert [p.name for p in tmp_path.iterdir() if p.name != "home"] == ["thesis.txt"]
 
 
-def test_two_cases_of_one_name_are_refused(tmp_path: Path, settings: Settings) -> None:
-    cases = [CohortCase("Ann", {"T1": "a"}, "T1"), CohortCase("ann", {"T1": "b"}, "T1")]
-    with pytest.raises(InputError, match="Two cases are named ann"):
+@pytest.mark.parametrize(("one", "other"), [("Ann", "ann"), ("ann", "ann"), ("1", "1")])
+def test_two_cases_of_one_name_are_refused(tmp_path: Path, settings: Settings, one: str, other: str) -> None:
+    cases = [CohortCase(one, {"T1": "a"}, "T1"), CohortCase(other, {"T1": "b"}, "T1")]
+    with pytest.raises(InputError, match=f"Two cases are named {other}"):
         run_cohort(cases, settings, tmp_path / "out", Reporter())
 
 
@@ -133,6 +134,7 @@ def test_two_cases_of_one_name_are_refused(tmp_path: Path, settings: Settings) -
         ("case,T1,T9\na,x,y\n", "no channel T9"),
         ("name;T1\na;x\n", "does not name the columns"),
         ("case;T1\n;;\n", "lists no case"),
+        ("case,T1\na,p,1.nii\n", "Row 2 of c.csv has more fields"),
     ],
 )
 def test_a_table_that_is_none_is_refused(tmp_path: Path, text: str, words: str) -> None:
@@ -163,3 +165,9 @@ def test_a_row_that_names_no_reference_takes_the_one_that_was_chosen(tmp_path: P
 
 def test_names_become_names_of_folders() -> None:
     assert [safe_id(t) for t in ("a/b c", "../x", "Ä.1", "//", "a:b")] == ["a-b-c", "x", "Ä.1", "case", "a-b"]
+    assert [safe_id(t) for t in ("CON", "nul.1", "com1", "contrast")] == [
+        "case-CON",
+        "case-nul.1",
+        "case-com1",
+        "contrast",
+    ]
