@@ -76,7 +76,9 @@ def moved(pair: ChannelPair, cache: PrepareCache, reporter: Reporter) -> Aligned
         found, state = register(pair.fixed, pair.moving, reporter=reporter), DONE
         cache.keep_numbers(key, asdict(found))
     name = f"align {pair.name}"
-    if found.displacement_mm < _WORTH_MOVING_MM and found.overlap_before >= LITTLE_OVERLAP:
+    stays = found.displacement_mm < _WORTH_MOVING_MM and found.overlap_before >= LITTLE_OVERLAP
+    # Where nothing is in common, an empty image for one, no movement fits better and none was measured.
+    if stays and found.information_after >= _LEAST_INFORMATION:
         sentence = f"{pair.name} lies on {pair.reference} already, to {_WORTH_MOVING_MM:g} mm."
         state = NOT_NEEDED if state == DONE else state
         return AlignedChannel(pair.moving, RigidTransform(), Step(name, state, watch.seconds, sentence), (), True)

@@ -137,6 +137,17 @@ def test_a_registration_that_is_not_to_be_trusted_changes_nothing_and_is_told(st
     assert "stays where it was" in finding.sentence
 
 
+def test_a_channel_that_shows_nothing_is_not_said_to_lie_on_the_reference(study: Study) -> None:
+    empty = study.channels["T2"] * 0
+    prepared = prepare_study(
+        replace(study, channels=study.channels | {"T2": empty}), None, PreparationOptions("rigid", expectations=False)
+    )
+    (finding,) = [finding for finding in prepared.findings if finding.name == "registration"]
+    assert finding.channels == ("T1c", "T2")
+    assert prepared.study.channels["T2"] is empty
+    assert prepared.transforms == {}
+
+
 def test_the_report_is_json_and_says_what_mends_a_mismatch(study: Study) -> None:
     prepared = prepare_study(moved(study, "T2", _AWAY), None, PreparationOptions())
     told = json.loads(json.dumps(prepared.to_dict()))
