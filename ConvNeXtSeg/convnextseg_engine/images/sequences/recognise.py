@@ -180,7 +180,9 @@ def _with_contrast(kind: str, known: str, readings: list[Reading], description: 
     if agent.upper() in _NO_AGENT:
         agent = ""
     if none and (given or agent):
-        other = f"“{given}”" if given and given != none else f"the header names “{agent}”" if agent else "both"
+        if given == none and not agent:
+            return _unsure(("T1", "T1c"), f"{known}, and speaks of both with and without contrast agent")
+        other = f"“{given}”" if given and given != none else f"the header names “{agent}”"
         return _unsure(("T1", "T1c"), f"{known} and “{none}”, but also {other}")
     if given or agent:
         by = f"“{given}”" if given else f"the DICOM header names the contrast agent “{agent}”"
