@@ -97,8 +97,8 @@ def _prepare_anatomically(study: Study, spec: InputSpec, present: tuple[str, ...
     whole = anatomical_grid(reference, spec.spacing, _axes(spec))
     images = {name: finite(canonical(study.channels[name])) for name in present}
     arrays = {name: sitk.GetArrayFromImage(resample(image, whole)) for name, image in images.items()}
-    require_something(arrays)
-    require_overlap(arrays, study.reference)
+    require_something(arrays, study.channels)
+    require_overlap(arrays, study.reference, study.channels)
     start, size = _foreground_box(list(arrays.values()), whole)
     k, j, i = (slice(a, a + n) for a, n in zip(reversed(start), reversed(size), strict=True))
     stacked = np.zeros((len(spec.channels), *reversed(size)), dtype=np.float32)

@@ -6,8 +6,10 @@ import itertools
 
 import numpy as np
 
+from ..images.finite import not_finite_part
 from ..images.prepare import InputSpec, PreparedInput
 from ..images.study import Study
+from ..preparing.skull import is_skull_stripped
 
 
 def study_warnings(
@@ -38,11 +40,19 @@ def study_warnings(
     unknown = [name for name in study.channels if name not in spec.channels]
     if unknown:
         found.append(f"The model does not use {', '.join(unknown)}.")
-    if skull_stripped:
+    if skull_stripped and not all(is_skull_stripped(study.channels[name]) for name in prepared.present):
         found.append("The model is made for images whose skull has been removed; on others its result is not reliable.")
+    for name in prepared.present:
+        part = not_finite_part(study.channels[name])
+        if part:
+            found.append(f"{_percent(part)} of the voxels of {name} are no usable numbers; they counted as background.")
     return found
 
 
 def missing_channels(spec: InputSpec, prepared: PreparedInput) -> tuple[str, ...]:
     """Return the channels that the network knows and was not given."""
     return tuple(name for name in spec.channels if name not in prepared.present)
+
+
+def _percent(part: float) -> str:
+    return "Less than 0.1 %" if part < 0.001 else f"{100 * part:.1f} %"

@@ -91,7 +91,7 @@ REFUSALS: dict[str, tuple[Callable[[], sitk.Image], str]] = {
     "0.1 throughout": (lambda: GRID.image(np.full(SHAPE, 0.1)), "empty-image"),
     "NaN throughout": (lambda: GRID.image(np.full(SHAPE, np.nan)), "empty-image"),
     "infinite throughout": (lambda: GRID.image(np.full(SHAPE, np.inf, np.float32)), "empty-image"),
-    "beyond the network's numbers": (lambda: GRID.image(_array() * 1e60), "empty-image"),
+    "beyond the network's numbers": (lambda: GRID.image(_array() * 1e60), "numbers-too-large"),
     "a single voxel": (lambda: _noise((1, 1, 1)), "bad-spacing"),
     "micrometres": (lambda: _noise((60, 60, 60), (0.05, 0.05, 0.05)), "bad-spacing"),
 }
@@ -284,3 +284,29 @@ def test_a_multi_frame_dicom_file_is_refused_in_words(tmp_path: Path) -> None:
         read_image(tmp_path / "study")
     assert caught.value.code in ("multi-frame", "no-series")
     assert caught.value.reason
+
+
+def _with_nan(voxels: int) -> sitk.Image:
+    array = _array().astype(np.float32)
+    array.ravel()[:voxels] = np.nan
+    return GRID.image(array)
+
+
+@pytest.mark.parametrize(("voxels", "said"), [(0, None), (1, "Less than 0.1 %"), (int(np.prod(SHAPE)) // 4, "25.0 %")])
+def test_voxels_that_are_no_numbers_are_told(volume_model: LoadedModel, voxels: int, said: str | None) -> None:
+    told = [warning for warning in _segment(_with_nan(voxels), volume_model).warnings if "no usable numbers" in warning]
+    assert told == (
+        [] if said is None else [f"{said} of the voxels of T1c are no usable numbers; they counted as background."]
+    )
+
+
+def test_numbers_beyond_float32_are_refused_with_their_range(volume_model: LoadedModel) -> None:
+    with pytest.raises(InputError, match=r"volume for channel T1c are too large.*reach 1e\+300") as caught:
+        _segment(GRID.image(np.where(_array() != 0, 1e300, 0.0)), volume_model)
+    assert "overlap" not in str(caught.value)
+
+
+def test_one_channel_beyond_float32_is_not_said_to_lie_elsewhere(volume_model: LoadedModel) -> None:
+    channels = {"T1c": GRID.image(_array()), "T2": GRID.image(np.where(_array() != 0, -1e300, 0.0))}
+    with pytest.raises(InputError, match="channel T2 are too large"):
+        segment(Study(channels, "T1c"), volume_model)

@@ -77,8 +77,8 @@ def _on_one_grid(study: Study, present: tuple[str, ...], orientation: str) -> tu
         if not Grid.from_image(image).same_as(grid):
             image = resample_image(image, grid)
         arrays[name] = sitk.GetArrayFromImage(image).astype(np.float32)
-    require_something(arrays)
-    require_overlap(arrays, study.reference)
+    require_something(arrays, study.channels)
+    require_overlap(arrays, study.reference, study.channels)
     return arrays, grid
 
 
