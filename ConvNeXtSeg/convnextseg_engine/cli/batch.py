@@ -82,6 +82,9 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
         from ..cohort.csv_source import cases_of_csv
 
         cases = cases_of_csv(source, channels, arguments.reference)
+    from ..cohort.run import check_names, run_cohort
+
+    check_names(cases)
     if arguments.list:
         output.result(
             [asdict(case) for case in cases],
@@ -89,7 +92,6 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
         )
         return
 
-    from ..cohort.run import run_cohort
     from ..cohort.settings import Settings, content_of
 
     settings = Settings(

@@ -36,7 +36,7 @@ def run_cohort(
         InputError: If two cases have one name, or ``folder`` cannot be used.
         RunCancelled: If the user cancelled.
     """
-    _check_names(cases)
+    check_names(cases)
     results = ResultsFolder(folder, settings)
     rows = {case.id: _row_before(case, results) for case in cases}
     waiting = [case for case in cases if rows[case.id].status == "waiting"]
@@ -72,6 +72,23 @@ def one_after_the_other(
             yield case.id, error
 
 
+def check_names(cases: Sequence[CohortCase]) -> None:
+    """Refuse two cases whose results would go to one folder.
+
+    Raises:
+        InputError: If two cases have one name; some file systems do not tell small letters from capital ones.
+    """
+    seen: set[str] = set()
+    for case in cases:
+        folder = case.id.casefold()
+        if folder in seen:
+            raise InputError(
+                f"Two cases are named {case.id}.", reason="Their results would go to the same folder.",
+                remedy="Give each case its own name.", code="case-twice",
+            )  # fmt: skip
+        seen.add(folder)
+
+
 def _row_before(case: CohortCase, results: ResultsFolder) -> Row:
     if case.problem:
         return Row(case.id, "failed", {}, case.problem)
@@ -86,16 +103,3 @@ def _row_after(name: str, outcome: dict[str, Any] | Exception) -> Row:
     if isinstance(outcome, Exception):
         return Row(name, "failed", {}, str(describe(outcome)))
     return Row(name, "done", outcome, " ".join(outcome["warnings"]))
-
-
-def _check_names(cases: Sequence[CohortCase]) -> None:
-    # Some file systems do not tell small letters from capital ones.
-    seen: set[str] = set()
-    for case in cases:
-        folder = case.id.casefold()
-        if folder in seen:
-            raise InputError(
-                f"Two cases are named {case.id}.", reason="Their results would go to the same folder.",
-                remedy="Give each case its own name.", code="case-twice",
-            )  # fmt: skip
-        seen.add(folder)

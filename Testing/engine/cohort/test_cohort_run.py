@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
+from convnextseg_engine.cli.main import main
 from convnextseg_engine.cohort import run as run_module
 from convnextseg_engine.cohort.case import CohortCase, safe_id
 from convnextseg_engine.cohort.csv_source import cases_of_csv
@@ -171,3 +172,15 @@ def test_names_become_names_of_folders() -> None:
         "case-com1",
         "contrast",
     ]
+
+
+def test_the_list_of_a_cohort_already_says_that_two_cases_have_one_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = write_cohort(tmp_path / "images", 2)
+    command = ["batch", str(table), "--model", str(write_tiny_model(tmp_path / "tiny").path), "--list"]
+    command += ["--output", str(tmp_path / "out")]
+    assert main(command) == 0
+    table.write_text(table.read_text(encoding="utf-8").replace("\ncase-1,", "\nCASE-0,"), encoding="utf-8")
+    assert main(command) == 2
+    assert "Two cases are named CASE-0." in capsys.readouterr().err
