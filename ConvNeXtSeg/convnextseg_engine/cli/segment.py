@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import InputError
 from ..inference.backend_names import BACKENDS, checked_backend_name
 from ..inference.device import checked_device_name
 from .destinations import check_distinct, checked_destination
@@ -23,7 +25,7 @@ from .segment_results import (
     needs_uncertainty,
     write_results,
 )
-from .study_images import add_options, given_files, study_files
+from .study_images import add_options, given_files, leaving_out, study_files
 
 if TYPE_CHECKING:
     from ..images.study import Study
@@ -124,7 +126,7 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
     reporter = output.reporter()
     reporter.progress("read", 0.0, "images")
     started = time.perf_counter()
-    study = _read(files, reference)
+    study = _read(files, reference, recognised)
     preparation = chosen_preparation(arguments, arguments.device)
     seconds = {"read": time.perf_counter() - started}
     started = time.perf_counter()
@@ -159,12 +161,22 @@ def _destinations(arguments: argparse.Namespace) -> dict[str, Path]:
     }
 
 
-def _read(files: dict[str, Path], reference: str) -> Study:
+def _read(files: dict[str, Path], reference: str, recognised: Mapping[str, str]) -> Study:
     from ..images.colour import component_of
     from ..images.files import read_image
     from ..images.study import Study
 
-    return Study({name: read_image(path, component_of(name)) for name, path in files.items()}, reference)
+    channels = {}
+    for name, path in files.items():
+        try:
+            channels[name] = read_image(path, component_of(name))
+        except InputError as error:
+            if (
+                name in recognised and len(files) > 1
+            ):  # found in the study's folder: one bad file need not stop the rest
+                error.remedy = leaving_out(error.remedy, name)
+            raise
+    return Study(channels, reference)
 
 
 def _named(destinations: dict[str, Path]) -> list[dict[str, str]]:

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import InputError
+from ..errors import InputError, sentence
 from .named_files import given_path, named_files
 
 
@@ -68,3 +68,8 @@ def study_files(
         )
     ordered = {channel: chosen[channel] for channel in channels if channel in chosen}
     return {channel: Path(key) for channel, key in ordered.items()}, {c: assignment.reasons[c] for c in ordered}
+
+
+def leaving_out(remedy: str, channel: str) -> str:
+    """Return the remedy for a file of ``--study`` that cannot be read, with the way to go on without it."""
+    return " ".join([sentence(remedy)] * bool(remedy) + [f"Or segment without it: --image {channel}= leaves it out."])

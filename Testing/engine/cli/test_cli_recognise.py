@@ -97,3 +97,18 @@ def test_nothing_to_segment_is_said(run: Callable, study: Path, tiny_model: Mode
     assert ran.status == 2
     assert "none" not in ran.out
     assert "No image in" in ran.err
+
+
+@pytest.mark.parametrize("content", [b"", b"no image"])
+def test_a_file_of_a_study_that_cannot_be_read_can_be_left_out(
+    run: Callable, study: Path, tiny_model: ModelFolder, tmp_path: Path, content: bytes
+) -> None:
+    (study / "CASE-7_t2_tirm_dark-fluid.nrrd").write_bytes(content)
+    out = tmp_path / "mask.nii.gz"
+    refused = _segment(run, tiny_model, "--study", study, "--output", out)
+    assert refused.status == 2
+    assert "CASE-7_t2_tirm_dark-fluid.nrrd" in refused.err
+    assert "--image FLAIR= leaves it out" in refused.err
+    ran = _segment(run, tiny_model, "--study", study, "--image", "FLAIR=", "--output", out)
+    assert ran.status == 0, ran.err
+    assert out.exists()
