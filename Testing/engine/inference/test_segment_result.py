@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 import torch
 
 from convnextseg_engine.errors import InputError, ResourceError, RunCancelled
@@ -50,6 +51,14 @@ def test_one_image_under_two_names_is_warned_of(tiny_model: ModelFolder) -> None
     study = Study({**STUDY.channels, "T1": STUDY.channels["T1c"]}, "T1c")
     result = segment(study, loaded_with(tiny_model, FormulaBackend(thresholds(1, 1, 2, 3)), 2.0))
     assert any(warning.startswith("T1 and T1c are the same image") for warning in result.warnings)
+
+
+def test_a_skull_is_warned_of_only_where_one_may_be(tiny_model: ModelFolder) -> None:
+    """The ball lies in zeros, as a brain whose skull was removed; with a faint background it does not."""
+    loaded = loaded_with(tiny_model, FormulaBackend(thresholds(1, 1, 2, 3)), 2.0)
+    raw = Study({**STUDY.channels, "FLAIR": GRID.image(sitk.GetArrayFromImage(STUDY.channels["FLAIR"]) + 5)}, "T1c")
+    warned = [any("skull" in warning for warning in segment(study, loaded).warnings) for study in (STUDY, raw)]
+    assert warned == [False, True]
 
 
 def test_an_empty_result_says_so(tiny_model: ModelFolder) -> None:
