@@ -24,6 +24,7 @@ class ImportAnswers:
         labels: Name and the integer by which the source knows the label: its value in masks, or its softmax output.
         regions: Name and labels of each region, in the order of the network's sigmoid outputs.
         network: A name of the registry, such as ``"mednext-s-k3"``, for weights that do not say theirs.
+        norm: ``"group"`` or ``"layer"``, for a MedNeXt whose weights alone do not tell them apart.
         spacing: Millimetres along L, P, S.
         patch: Voxels of the input window, as ``(D, H, W)``.
         axes: Towards what the axes of the network's arrays point, three letters such as ``"SPL"`` or ``"RAS"``.
@@ -40,6 +41,7 @@ class ImportAnswers:
     labels: tuple[tuple[str, int], ...] | None = None
     regions: tuple[tuple[str, tuple[str, ...]], ...] | None = None
     network: str | None = None
+    norm: str | None = None
     spacing: tuple[float, float, float] | None = None
     patch: tuple[int, int, int] | None = None
     axes: str | None = None

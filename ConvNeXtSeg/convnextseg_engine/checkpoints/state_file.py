@@ -34,15 +34,17 @@ def read(path: Path, answers: ImportAnswers) -> ImportedModel:
     """Read the file; which network it is follows from the tensors.
 
     Raises:
-        NeedsAnswer: If channels, labels, spacing, axes, intensities, the licence, or which of several networks it is
-            are not given.
+        NeedsAnswer: If channels, labels, spacing, axes, intensities, the licence, which of several networks it is, or
+            which of two norms it has are not given.
         InputError: If the file is damaged, unsafe, of no known network, or contradicts an answer.
     """
     tensors, notes = read_weights(path)
+    of_monai = is_monai_mednext(tensors)
     tensors, more_notes = _as_ours(tensors)
     notes += more_notes
     fit = _network(shapes(tensors), answers)
     questions = Questions()
+    network = _with_norm(fit.network, answers.norm, of_monai, questions)
     channels = questions.need(
         answers.channels,
         f"The network takes {fit.inputs} channels, and which image each of them is, is not in the file.",
@@ -80,8 +82,6 @@ def read(path: Path, answers: ImportAnswers) -> ImportedModel:
             remedy="Name each channel once, in the order in which the network takes them.",
             code="wrong-channels",
         )
-    if "norm" not in fit.network and fit.network["name"] == "mednext":
-        notes.append("Norm by group, as in all published MedNeXt; the weights alone do not tell it from layer norm.")
     scheme, preparation = intensity_from(intensity)
     if axes != OUR_AXES:
         preparation |= {"scheme": "anatomical", "axes": axes}
@@ -89,7 +89,7 @@ def read(path: Path, answers: ImportAnswers) -> ImportedModel:
     if answers.patch is None:
         notes.append(f"The window of {' × '.join(map(str, patch))} voxels is ConvNeXtSeg's usual one for this network.")
     return ImportedModel(
-        network=fit.network,
+        network=network,
         state_dicts=[reordered(tensors, fit.output_axes, meaning.order)],
         channels=channels,
         spacing=spacing,
@@ -148,6 +148,31 @@ def _network(found: Shapes, answers: ImportAnswers) -> Fit:
         text = "Names and shapes of the weights are the same for several networks."
         raise NeedsAnswer([Question(text, f"--network {_listed(possible)}")])
     return possible[0]
+
+
+def _with_norm(network: dict[str, Any], norm: str | None, of_monai: bool, questions: Questions) -> dict[str, Any]:
+    """Return the network with the norm that its user names; group and layer norm have weights of the same shapes.
+
+    MONAI's layer norm has weights of other shapes than its group norm, so a MedNeXt of MONAI's has the latter.
+    """
+    if network["name"] != "mednext" or of_monai or network.get("shape") == "monai":
+        if norm is None or (norm == "group" and network["name"] == "mednext"):
+            return network
+        raise InputError(
+            f"The network cannot be given {norm} norm.",
+            reason="Its weights are those of MONAI's MedNeXt with group norm; layer norm has weights of other shapes there."
+            if network["name"] == "mednext"
+            else f"Only a MedNeXt leaves its norm open; by its weights this is {_name_of(network)}.",
+            remedy="Leave --norm out.",
+            code="wrong-norm",
+        )
+    questions.need(
+        norm,
+        "Whether the MedNeXt normalises by group or by layer is not in the file, because both have weights of the same "
+        "shapes; the authors' models have group norm unless their training asked for layer norm (norm_type).",
+        "--norm group (or layer)",
+    )
+    return network | {"norm": "layer"} if norm == "layer" else network
 
 
 def _usual_patch(fit: Fit, axes: str) -> tuple[int, int, int]:

@@ -37,6 +37,9 @@ def add_action(actions: Any, common: argparse.ArgumentParser) -> None:
         "--regions", metavar="R=L+M,…", help="with one output a region: the labels of each, in the order of outputs"
     )
     parser.add_argument("--network", metavar="NAME", help="for a file of weights of which several networks could be")
+    parser.add_argument(
+        "--norm", choices=("group", "layer"), help="for a file of a MedNeXt's weights: the norm that its blocks have"
+    )
     parser.add_argument("--spacing", metavar="L,P,S", help="millimetres at which the network works")
     parser.add_argument("--patch", metavar="D,H,W", help="voxels of the network's window")
     parser.add_argument(
@@ -100,6 +103,7 @@ def _answers(arguments: argparse.Namespace) -> ImportAnswers:
         labels=_labels(arguments.labels),
         regions=_regions(arguments.regions),
         network=arguments.network,
+        norm=arguments.norm,
         spacing=_numbers("--spacing", arguments.spacing, float),
         patch=_numbers("--patch", arguments.patch, int),
         axes=_axes(arguments.axes),

@@ -23,7 +23,7 @@ NETWORK = {"name": "mednext", "size": "S", "kernel": 3, "width": 4, "dim": 3}
 CHANNELS = ("T1c", "FLAIR")
 OPTIONS = [
     "--channels", "T1c,FLAIR", "--spacing", "3,3,3", "--axes", "SPL", "--intensity", "zscore-nonzero",
-    "--patch", "32,32,32", "--licence", "CC BY 4.0",
+    "--patch", "32,32,32", "--licence", "CC BY 4.0", "--norm", "group",
 ]  # fmt: skip
 
 
@@ -115,7 +115,7 @@ def test_open_questions_are_listed_for_people_and_for_programs(
     value = json.loads(captured.out.splitlines()[-1])
     assert value["code"] == "needs-answer"
     options = [question["option"].split()[0] for question in value["questions"]]
-    assert options == ["--channels", "--labels", "--spacing", "--axes", "--intensity", "--licence"]
+    assert options == ["--norm", "--channels", "--labels", "--spacing", "--axes", "--intensity", "--licence"]
     assert all(option in captured.err for option in options)
     assert "asked" not in ModelStore().names()
 

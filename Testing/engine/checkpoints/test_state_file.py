@@ -19,7 +19,7 @@ from convnextseg_engine.networks.registry import build, named
 
 ANSWERS = ImportAnswers(
     channels=("T1c", "FLAIR"), labels=(("edema", 1), ("core", 2)), spacing=(1.0, 1.0, 1.0), axes="SPL",
-    intensity="zscore-nonzero", licence="unknown", patch=(32, 32, 32),
+    intensity="zscore-nonzero", licence="unknown", patch=(32, 32, 32), norm="group",
 )  # fmt: skip
 
 
@@ -60,7 +60,9 @@ def test_width_kernel_size_and_dimension_are_read_from_the_tensors(name: str, op
     assert (fit.network, fit.inputs, fit.outputs) == (network, 5, 4)
 
 
-@pytest.mark.parametrize("fixture", ["S_k3_3d", "S_k5_3d", "B_k3_3d", "M_k5_3d", "L_k3_3d", "S_k3_2d", "S_k3_3d_grn"])
+@pytest.mark.parametrize(
+    "fixture", ["S_k3_3d", "S_k5_3d", "B_k3_3d", "M_k5_3d", "L_k3_3d", "S_k3_2d", "S_k3_3d_grn", "S_k3_3d_layernorm"]
+)
 def test_the_authors_weights_are_recognised_and_give_the_authors_outputs(
     shared: Path, tmp_path: Path, fixture: str
 ) -> None:
@@ -70,10 +72,12 @@ def test_the_authors_weights_are_recognised_and_give_the_authors_outputs(
     size, kernel, dim = fixture[0], int(fixture[3]), int(fixture[5])
     channels = tuple("ABCD"[: golden["input"].shape[1]])
     patch = (32, 32, 32) if dim == 3 else (1, 64, 64)
-    read = state_file.read(tmp_path / "w.pth", replace(ANSWERS, channels=channels, patch=patch))
+    norm = "layer" if fixture.endswith("layernorm") else "group"
+    read = state_file.read(tmp_path / "w.pth", replace(ANSWERS, channels=channels, patch=patch, norm=norm))
     index = json.loads((shared / "golden" / "mednext" / "index.json").read_text())[fixture]
     described = {"name": "mednext", "size": size, "kernel": kernel, "width": index["n_channels"], "dim": dim}
-    assert read.network == described | ({"grn": True} if fixture.endswith("grn") else {})
+    options = {"grn": True} if fixture.endswith("grn") else {"norm": "layer"} if norm == "layer" else {}
+    assert read.network == described | options
     model = read.write(tmp_path / "model", "golden")
     network = build(model.metadata.network, len(channels), model.contract.network_outputs).eval()
     network.load_state_dict(load_file(model.weights_path), strict=True)
@@ -81,6 +85,13 @@ def test_the_authors_weights_are_recognised_and_give_the_authors_outputs(
         logits = network(golden["input"])
     torch.testing.assert_close(logits, golden["output/0"], atol=1e-4, rtol=1e-4)
     assert any("deep supervision" in note for note in read.notes)
+
+
+def test_a_norm_is_refused_where_there_is_no_choice(tmp_path: Path) -> None:
+    torch.save(_weights(named("resunet").network | {"width": 4}), tmp_path / "w.pth")
+    with pytest.raises(InputError) as refusal:
+        state_file.read(tmp_path / "w.pth", replace(ANSWERS, norm="layer"))
+    assert refusal.value.code == "wrong-norm"
 
 
 def test_convunext_as_its_training_saves_it_is_recognised_and_gives_its_outputs(shared: Path, tmp_path: Path) -> None:
@@ -93,7 +104,7 @@ def test_convunext_as_its_training_saves_it_is_recognised_and_gives_its_outputs(
     torch.save(content, tmp_path / "best_model.pth")
     outputs = golden["output"].shape[1]
     answers = replace(
-        ANSWERS, channels=tuple("RGB"[: golden["input"].shape[1]]), patch=(1, 96, 96),
+        ANSWERS, norm=None, channels=tuple("RGB"[: golden["input"].shape[1]]), patch=(1, 96, 96),
         labels=tuple((f"organ {number}", number) for number in range(1, outputs)),
     )  # fmt: skip
     read = state_file.read(tmp_path / "best_model.pth", answers)
@@ -108,14 +119,14 @@ def test_everything_that_is_open_is_asked_at_once(tiny_file: Path) -> None:
     with pytest.raises(NeedsAnswer) as asked:
         state_file.read(tiny_file, ImportAnswers())
     options = [question.option.split()[0] for question in asked.value.questions]
-    assert options == ["--channels", "--labels", "--spacing", "--axes", "--intensity", "--licence"]
+    assert options == ["--norm", "--channels", "--labels", "--spacing", "--axes", "--intensity", "--licence"]
     assert "2 channels" in str(asked.value) and "3 outputs" in str(asked.value)
     assert [question["option"] for question in asked.value.to_dict()["questions"]] == [
         question.option for question in asked.value.questions
     ]
 
 
-@pytest.mark.parametrize("field", ["channels", "labels", "spacing", "axes", "intensity", "licence"])
+@pytest.mark.parametrize("field", ["norm", "channels", "labels", "spacing", "axes", "intensity", "licence"])
 def test_each_answer_is_needed(tiny_file: Path, field: str) -> None:
     with pytest.raises(NeedsAnswer) as asked:
         state_file.read(tiny_file, replace(ANSWERS, **{field: None}))
@@ -175,7 +186,7 @@ def test_weights_that_several_networks_have_need_the_name(tmp_path: Path) -> Non
     save_file(_weights(network), tmp_path / "w.safetensors")
     with pytest.raises(NeedsAnswer, match="--network unet3d-layer or unet3d-instance or unet3d-group"):
         state_file.read(tmp_path / "w.safetensors", ANSWERS)
-    read = state_file.read(tmp_path / "w.safetensors", replace(ANSWERS, network="unet3d-instance"))
+    read = state_file.read(tmp_path / "w.safetensors", replace(ANSWERS, network="unet3d-instance", norm=None))
     assert read.network == network
 
 
