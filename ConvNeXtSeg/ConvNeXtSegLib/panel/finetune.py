@@ -50,7 +50,9 @@ class FinetuneSection(Section):
         self._last_metrics = ""
         ui = self.ui
         self.verdict = VerdictView(ui, self._promote)
-        fill_choices(ui.recipeSelector, [(name, name) for name in recipe_names(FINETUNE)], collaborators.parameters.recipe)
+        fill_choices(
+            ui.recipeSelector, [(name, name) for name in recipe_names(FINETUNE)], collaborators.parameters.recipe
+        )
         ui.stepsSpinBox.setValue(collaborators.parameters.steps or 0)
         ui.recipeSelector.connect("currentIndexChanged(int)", self._on_recipe)
         ui.stepsSpinBox.connect("valueChanged(int)", self._on_steps)
