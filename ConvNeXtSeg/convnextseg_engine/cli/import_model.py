@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from ..models.metadata import is_model_name
+from .label_options import check_background
 from .named_files import given_path
 from .output import Output, table
 
@@ -71,9 +72,11 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
     # Only now the seconds of importing torch.
     from ..checkpoints.imported import sources_of
     from ..checkpoints.recognise import source, what_is
+    from ..models.home import check_writable, home_folder
     from ..models.store import ModelStore
 
     store = ModelStore()
+    check_writable(home_folder())
     if arguments.name in store.names():
         raise InputError(
             f"There is a model named {arguments.name} already.",
@@ -133,6 +136,7 @@ def _labels(text: str | None) -> tuple[tuple[str, int], ...] | None:
         if not name.strip() or not value.strip().isdecimal() or int(value) > 255:
             raise _bad(f"“--labels {text}” does not say which label each integer is.", "Write --labels edema=1,core=2.")
         found.append((name.strip(), int(value)))
+    check_background(found, "--labels")
     return tuple(found) if text is not None else None
 
 

@@ -136,6 +136,8 @@ def test_a_name_that_is_taken_is_refused_before_anything_is_read(
         ("--labels", "edema"),
         ("--labels", "edema=x"),
         ("--labels", "edema=1000"),
+        ("--labels", "edema=0,core=1"),
+        ("--labels", "background=1,edema=2"),
         ("--regions", "whole"),
         ("--spacing", "1,1"),
         ("--spacing", "a,b,c"),

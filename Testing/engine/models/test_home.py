@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from convnextseg_engine.models.home import home_folder
+from convnextseg_engine.errors import InputError
+from convnextseg_engine.models.home import check_writable, home_folder
 
 
 @pytest.fixture
@@ -50,3 +51,17 @@ def test_the_platforms_own_variables_are_followed(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setenv("LOCALAPPDATA", str(tmp_path))
     assert home_folder() == tmp_path / "ConvNeXtSeg"
+
+
+def test_a_home_that_cannot_be_written_is_refused(tmp_path):
+    check_writable(tmp_path / "new" / "home")
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(InputError, match="CONVNEXTSEG_HOME") as refusal:
+        check_writable(tmp_path / "file" / "home")
+    assert refusal.value.code == "disk"
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="only Linux has /proc, where no folder can be made")
+def test_a_home_where_no_folder_can_be_made_is_refused():
+    with pytest.raises(InputError, match="CONVNEXTSEG_HOME"):
+        check_writable(Path("/proc/convnextseg-home"))
