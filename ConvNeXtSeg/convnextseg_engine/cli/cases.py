@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 from ..errors import InputError
+from .label_options import check_background
 from .named_files import check_channel_names, chosen_reference, given_path, named_files
 from .output import Output, table
 
@@ -49,7 +50,10 @@ def _add_options_of_add(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--split", default="train", choices=_SPLITS, help="what the case is for (default: train)")
     parser.add_argument(
-        "--model", metavar="M", help="model whose labels a new set takes (default: the model that ships)"
+        "--model",
+        metavar="M",
+        help="model whose labels a new set takes (default: the labels of --label-values; without them, or if they are "
+        "the same, the model that ships)",
     )
     parser.add_argument("--replace", action="store_true", help="replace a case of the same name")
     parser.set_defaults(run=_add)
@@ -69,7 +73,8 @@ def _add(arguments: argparse.Namespace, output: Output) -> None:
 
     exists = folder.is_file() or (folder.is_dir() and any(folder.iterdir()))
     case_set = CaseSet.open(folder) if exists else None
-    if case_set is None or arguments.model:
+    own = None if case_set or arguments.model else _own_contract(values)
+    if own is None and (case_set is None or arguments.model):
         model = _model(arguments.model)
         check_channel_names(files, model.metadata.channels, f"the model {model.spec}")
         if case_set and not case_set.contract.same_labels(model.contract):
@@ -79,7 +84,7 @@ def _add(arguments: argparse.Namespace, output: Output) -> None:
                 remedy="Leave --model out to keep the set's labels, or choose another folder for a new set.",
                 code="other-contract",
             )
-    contract = case_set.contract if case_set else model.contract
+    contract = case_set.contract if case_set else own or model.contract
     study = Study({name: read_image(path, component_of(name)) for name, path in files.items()}, reference)
     mask = read_label(label, contract, study.reference_grid, values)
     # Only now, when everything could be read, does anything appear on disk.
@@ -93,6 +98,7 @@ def _add(arguments: argparse.Namespace, output: Output) -> None:
         _described(case) | {"labels": [{"name": name, "volume_ml": round(v, 4)} for name, v in volumes.items()]},
         [
             f"{case.id} was added to {folder} ({case.split}).",
+            *([f"The set is new and has labels of its own: {_names(own)}."] if own else []),
             *table([[name, f"{volume:.2f} mL"] for name, volume in volumes.items()]),
         ],
     )
@@ -160,6 +166,28 @@ def _model(spec: str | None) -> ModelFolder:
         remedy="Say with --model whose labels it shall have.",
         code="no-model",
     )
+
+
+def _own_contract(values: dict[str, int] | None) -> LabelContract | None:
+    """Return the contract of a new set whose labels the user names, or None if they are those of the model that ships.
+
+    Labels exclude each other, as the integers of one file do.
+    """
+    if values is None:
+        return None
+    from ..labels.contract import exclusive_contract
+    from ..labels.known_labels import label_named
+    from ..models.store import ModelStore
+
+    store = ModelStore()
+    for name in store.names():
+        if any(version.bundled for version in store.versions(name)):
+            if set(values) == {label.name for label in store.open(name).contract.labels}:
+                return None
+            break
+    check_background(values.items(), "--label-values")
+    stated = sorted(((name, value) for name, value in values.items() if value), key=lambda item: item[1])
+    return exclusive_contract(tuple(label_named(name, value) for name, value in stated))
 
 
 def _label_values(text: str | None) -> dict[str, int] | None:

@@ -94,6 +94,39 @@ def test_integers_need_their_meaning_and_get_it(
     assert np.array_equal(CaseSet.open(cases).cases()[0].mask(), mask)
 
 
+def _own(cases: Path, label: Path, image: Path, name: str, values: str) -> list[object]:
+    return ["cases", "add", cases, "--case", name, "--image", f"MR={image}", "--label", label, "--label-values", values]
+
+
+def test_a_new_set_without_a_model_has_the_labels_that_are_named(
+    run: Callable, study_files: dict, tmp_path: Path
+) -> None:
+    grid = Grid.from_image(read_image(study_files["T1c"]))
+    mask = np.where(_mask(grid) == 4, 0, _mask(grid)).astype(np.uint8)
+    label = tmp_path / "own.nii.gz"
+    sitk.WriteImage(grid.image(mask), str(label))
+    ran = run(*_own(tmp_path / "set", label, study_files["T1c"], "p1", "posterior=2,anterior=1"))
+    assert ran.status == 0, ran.err
+    assert "anterior=1, posterior=2" in ran.out
+    case_set = CaseSet.open(tmp_path / "set")
+    assert case_set.contract.outputs == "exclusive"
+    assert [(entry.name, entry.value) for entry in case_set.contract.labels] == [("anterior", 1), ("posterior", 2)]
+    assert np.array_equal(case_set.cases()[0].mask(), mask)
+    swapped = run(*_own(tmp_path / "set", label, study_files["T1c"], "p2", "anterior=2,posterior=1"))
+    assert swapped.status == 0, swapped.err
+    assert np.array_equal(CaseSet.open(tmp_path / "set").cases()[1].mask() == 1, mask == 2)
+
+
+@pytest.mark.parametrize("values", ["anterior=0", "background=1,anterior=2", "anterior=300"])
+def test_labels_that_cannot_be_are_refused_in_words(
+    run: Callable, label: Path, study_files: dict, tmp_path: Path, values: str
+) -> None:
+    ran = run(*_own(tmp_path / "set", label, study_files["T1c"], "p1", values))
+    assert ran.status == 2
+    assert "background" in ran.err or "255" in ran.err
+    assert not (tmp_path / "set").exists()
+
+
 @pytest.mark.parametrize("values", ["core", "core=x", "core=1,core=2", "", "core=-1"])
 def test_label_values_that_cannot_be_read_are_refused(
     run: Callable, label: Path, study_files: dict, tiny_model: ModelFolder, tmp_path: Path, values: str
