@@ -160,7 +160,7 @@ def _with_norm(network: dict[str, Any], norm: str | None, of_monai: bool, questi
             return network
         raise InputError(
             f"The network cannot be given {norm} norm.",
-            reason="Its weights are those of MONAI's MedNeXt with group norm; layer norm has weights of other shapes there."
+            reason="The weights are of MONAI's MedNeXt with group norm; its layer norm has weights of other shapes."
             if network["name"] == "mednext"
             else f"Only a MedNeXt leaves its norm open; by its weights this is {_name_of(network)}.",
             remedy="Leave --norm out.",
