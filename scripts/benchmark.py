@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarking import training
+from benchmarking import inference, training
 
 # A subcommand is a module with add_arguments(parser) and run(options) -> exit status.
-_SUBJECTS = {"training": training}
+_SUBJECTS = {"inference": inference, "training": training}
 
 
 def main() -> int:
