@@ -48,7 +48,7 @@ def test_of_several_segments_the_one_called_brain_is_taken(tmp_path, names) -> N
     mask[4:10], mask[15:20] = 1, 2
     write_seg_nrrd(tmp_path / "mask.seg.nrrd", mask, _GRID, contract)
     value = 1 + [name.lower() for name in names].index("brain")
-    found = sitk.GetArrayViewFromImage(read_brain_mask(tmp_path / "mask.seg.nrrd")) != 0
+    found = sitk.GetArrayFromImage(read_brain_mask(tmp_path / "mask.seg.nrrd")) != 0
     np.testing.assert_array_equal(found, mask == value)
 
 
