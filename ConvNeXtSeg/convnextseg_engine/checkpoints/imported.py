@@ -16,7 +16,7 @@ from ..labels.known_labels import has_known_code
 from ..models.checksums import sha256_of
 from ..models.folder import ModelFolder
 from ..models.metadata import Metadata
-from ..networks.extents import check_patch
+from ..networks.extents import check_patch, smallest_patch
 from ..networks.registry import build
 from ..networks.slicewise import SliceWise, slicing_axis
 from .card import model_card
@@ -75,7 +75,8 @@ class ImportedModel:
             name: The model's name: lower-case letters, digits and hyphens.
 
         Raises:
-            InputError: If the weights do not fit the network, or hold NaN or infinities, or something that the source
+            InputError: If the weights do not fit the network, or hold NaN or infinities, if the network gives another
+                number of outputs than the contract has, or something that the source
                 states is impossible; nothing is written then.
         """
         metadata = Metadata(
@@ -119,16 +120,45 @@ class ImportedModel:
         with torch.device("meta"):
             network = build(self.network, len(self.channels), self.contract.network_outputs)
         expected = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
-        self._check_window(network)
+        network = self._of_volumes(network)
+        check_patch(network, self.patch)
         for state in self.state_dicts:
             check_fit({key: tuple(tensor.shape) for key, tensor in state.items()}, expected)
             for key, tensor in state.items():
                 check_finite(key, tensor)
+        self._check_outputs(network)
 
-    def _check_window(self, network: torch.nn.Module) -> None:
+    def _check_outputs(self, network: torch.nn.Module) -> None:
+        # A network can have any number of outputs whatever it was asked for: MONAI's SegResNet without its last layer.
+        window = smallest_patch(network)
+        try:
+            found = _outputs_of(network, torch.empty((1, len(self.channels), *window), device="meta"))
+        except (RuntimeError, NotImplementedError):  # an operation that needs numbers; by now its size is known
+            small = self._of_volumes(build(self.network, len(self.channels), self.contract.network_outputs))
+            try:
+                found = _outputs_of(small, torch.zeros((1, len(self.channels), *window)))
+            except (RuntimeError, ValueError) as error:
+                raise InputError(
+                    "The network cannot be run.",
+                    reason=f"{str(error).splitlines()[0] if str(error) else type(error).__name__}.",
+                    remedy="Check the description of the network with its source.",
+                    code="bad-network",
+                ) from error
+        if found != self.contract.network_outputs:
+            names = ", ".join(label.name for label in self.contract.labels)
+            raise InputError(
+                f"The network gives {found} outputs, and {self.contract.network_outputs} belong to its labels.",
+                reason=f"The labels are {names}; what the other outputs are is not known."
+                if found > self.contract.network_outputs
+                else f"The labels are {names}.",
+                remedy="Check the number of outputs in the description of the network, and the labels.",
+                code="wrong-outputs",
+            )
+
+    def _of_volumes(self, network: torch.nn.Module) -> torch.nn.Module:
         if self.network.get("dim", 3) == 2:
             try:
-                network = SliceWise(network, slicing_axis(self.patch))
+                return SliceWise(network, slicing_axis(self.patch))
             except ValueError as error:
                 raise InputError(
                     "The network is one of slices, and its window is not one voxel thick.",
@@ -136,7 +166,13 @@ class ImportedModel:
                     remedy="Give a window such as --patch 1,256,256, which slices along the first axis.",
                     code="bad-patch",
                 ) from error
-        check_patch(network, self.patch)
+        return network
+
+
+def _outputs_of(network: torch.nn.Module, window: torch.Tensor) -> int:
+    with torch.no_grad():
+        logits = network.eval()(window)
+    return int((logits[0] if isinstance(logits, (list, tuple)) else logits).shape[1])
 
 
 def check_fit(found: dict[str, tuple[int, ...]], expected: dict[str, tuple[int, ...]]) -> None:

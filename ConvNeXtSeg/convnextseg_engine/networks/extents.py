@@ -44,5 +44,15 @@ def check_patch(network: nn.Module, patch: Extents) -> None:
     )
 
 
+def smallest_patch(network: nn.Module) -> Extents:
+    """Return extents D, H, W of a small window that the network can take; see :func:`check_patch`."""
+    divisor = per_axis(getattr(network, "divisor", 1))
+    smallest = per_axis(getattr(network, "smallest", 1))
+    least = [-(-low // step) * step for step, low in zip(divisor, smallest, strict=True)]
+    if getattr(network, "norm_over_space", False):
+        least = [max(n, 2 * step) if step > 1 else n for n, step in zip(least, divisor, strict=True)]
+    return least[0], least[1], least[2]
+
+
 def _shown(extents: Extents) -> str:
     return " × ".join(str(n) for n in extents) if len(set(extents)) > 1 else str(extents[0])

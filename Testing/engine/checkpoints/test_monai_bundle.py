@@ -141,6 +141,23 @@ def test_networks_of_the_allow_list_give_monais_outputs(tmp_path: Path, name: st
         torch.testing.assert_close(ours(image), expected[:, [1, 0, 2]], rtol=1e-4, atol=1e-5)
 
 
+def test_a_network_of_another_number_of_outputs_than_labels_is_refused(tmp_path: Path) -> None:
+    torch.manual_seed(2)
+    theirs = nets.SegResNet(3, 8, 2, 3, blocks_down=(1, 1, 1), blocks_up=(1, 1), use_conv_final=False)
+    bundle = write_bundle(
+        tmp_path / "bundle", {"network_def": SEGRESNET | {"use_conv_final": False}}, network=theirs
+    )  # fmt: skip
+    # The order of the outputs is named as the contract has it, so that no weight has to be put into another place.
+    metadata = json.loads((bundle / "configs" / "metadata.json").read_text())
+    names = {"0": "Whole tumor", "1": "Tumor core", "2": "Enhancing tumor"}
+    metadata["network_data_format"]["outputs"]["pred"]["channel_def"] = names
+    (bundle / "configs" / "metadata.json").write_text(json.dumps(metadata))
+    with pytest.raises(InputError, match="gives 8 outputs, and 3 belong") as refusal:
+        _read(bundle).write(tmp_path / "model", "wide")
+    assert refusal.value.code == "wrong-outputs"
+    assert not (tmp_path / "model").exists()
+
+
 def _study(seed: int = 0, shape: tuple[int, int, int] = (40, 36, 44)) -> Study:
     """Two channels with a zero border, on a grid that needs neither resampling nor cropping to look the same."""
     rng = np.random.default_rng(seed)
