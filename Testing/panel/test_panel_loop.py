@@ -94,8 +94,9 @@ def test_export_writes_the_corrected_mask_into_a_new_case_set(open_panel: OpenPa
 def test_export_refuses_in_plain_words(
     open_panel: OpenPanel, tmp_path, folder: bool, case_id: str, volumes: bool, expected: str
 ) -> None:
-    if volumes:
-        open_panel.choose_volumes()
+    if not volumes:  # the panel has recognised and chosen them
+        for selector in open_panel.segment.channels.selectors.values():
+            selector.setCurrentNode(None)
     cases = open_panel.panel.cases
     cases.choose(_truth_as_segmentation(open_panel))
     if folder:
