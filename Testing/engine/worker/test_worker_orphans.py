@@ -32,7 +32,8 @@ def started(planted_environment):
         reader, messages = LineReader(), []
         while not any(isinstance(message, dict) for message in messages):
             messages += reader.feed(worker.stdout.read(4096))
-        (hello,) = (message for message in messages if isinstance(message, dict))
+        # A worker that ends at once may have said goodbye in the same breath.
+        hello = next(message for message in messages if isinstance(message, dict))
         return worker, identify(hello["pid"])
 
     yield start
