@@ -8,7 +8,7 @@ activation exists one chunk at a time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
 from dataclasses import dataclass
 
 import torch
@@ -79,17 +79,19 @@ def forward(rows: torch.Tensor, folded: Folded, compress: torch.Tensor, compress
     if result is None:
         result = recycled.empty((voxels, compress.shape[0]), rows)
     most = _chunk_rows(voxels, hidden)
-    buffer, centred = rows.new_empty((most, hidden)), rows.new_empty((most, rows.shape[1]))
+    h, x = rows.new_empty((most, hidden)), rows.new_empty((most, rows.shape[1]))
     transposed = compress.t()
-    for part, n in _chunks(voxels, most):
-        h, x, out = buffer[:n], centred[:n], result[part]
-        torch.sub(rows[part], folded.mean, out=x)
+    added = itertools.repeat(None) if residual is None else residual.split(most)
+    for y, plus, out in zip(rows.split(most), added, result.split(most), strict=False):
+        if len(y) < len(h):
+            h, x = h[: len(y)], x[: len(y)]
+        torch.sub(y, folded.mean, out=x)
         torch.addmm(folded.bias, x, folded.weight, out=h)
         torch.ops.aten.gelu_(h)
-        if residual is None:
+        if plus is None:
             torch.addmm(compress_bias, h, transposed, out=out)
         else:
-            torch.add(residual[part], compress_bias, out=out)
+            torch.add(plus, compress_bias, out=out)
             out.addmm_(h, transposed)
     return result
 
@@ -104,7 +106,7 @@ def backward(rows: torch.Tensor, gradient: torch.Tensor, folded: Folded, gamma: 
     """
     voxels, channels, hidden, outputs = rows.shape[0], rows.shape[1], expand.shape[0], compress.shape[0]
     most = _chunk_rows(voxels, hidden)
-    expanded, active, slope, centred = (rows.new_empty((most, n)) for n in (hidden, hidden, hidden, channels))
+    h, a, d, x = (rows.new_empty((most, n)) for n in (hidden, hidden, hidden, channels))
     ones = rows.new_ones(most)
     t, s = rows.new_zeros((hidden, channels)), rows.new_zeros(hidden)
     d_compress, d_bias = rows.new_zeros((outputs, hidden)), rows.new_zeros(outputs)
@@ -112,37 +114,34 @@ def backward(rows: torch.Tensor, gradient: torch.Tensor, folded: Folded, gamma: 
     scaled = (expand * scale).contiguous()
     compress = compress.contiguous()
     d_rows = recycled.empty(tuple(rows.shape), rows) if wants_rows else None
-    for part, n in _chunks(voxels, most):
-        y, g, h, a, d, x = rows[part], gradient[part], expanded[:n], active[:n], slope[:n], centred[:n]
+    targets = d_rows.split(most) if wants_rows else itertools.repeat(None)
+    for y, g, target in zip(rows.split(most), gradient.split(most), targets, strict=False):
+        if len(y) < len(h):
+            h, a, d, x, ones = (each[: len(y)] for each in (h, a, d, x, ones))
         torch.sub(y, folded.mean, out=x)
         torch.addmm(folded.bias, x, folded.weight, out=h)
         torch.ops.aten.gelu.out(h, out=a)
         d_compress.addmm_(g.t(), a)
-        d_bias.addmv_(g.t(), ones[:n])
+        d_bias.addmv_(g.t(), ones)
         torch.mm(g, compress, out=d)
         torch.ops.aten.gelu_backward.grad_input(d, h, grad_input=d)
         t.addmm_(d.t(), x)
-        s.addmv_(d.t(), ones[:n])
-        if wants_rows:
-            torch.mm(d, scaled, out=d_rows[part])
+        s.addmv_(d.t(), ones)
+        if target is not None:
+            torch.mm(d, scaled, out=target)
     t *= folded.rstd
     d_gamma, d_beta = (expand * t).sum(0), expand.t() @ s
     if wants_rows:
         slope_correction = -(scale * folded.rstd * d_gamma / voxels)
         constant = -(scale * d_beta / voxels)
-        for part, n in _chunks(voxels, most):
-            x = centred[:n]
-            torch.sub(rows[part], folded.mean, out=x)
+        x = rows.new_empty((most, channels))
+        for y, target in zip(rows.split(most), targets, strict=True):
+            x = x[: len(y)]
+            torch.sub(y, folded.mean, out=x)
             torch.addcmul(constant, x, slope_correction, out=x)
-            d_rows[part].add_(x)
+            target.add_(x)
     return Gradients(d_rows, d_gamma, d_beta, t * gamma + torch.outer(s, beta), s, d_compress, d_bias)
 
 
 def _chunk_rows(voxels: int, hidden: int) -> int:
     return min(voxels, max(64, _CHUNK_VALUES * torch.get_num_threads() // hidden))
-
-
-def _chunks(voxels: int, most: int) -> Iterator[tuple[slice, int]]:
-    for start in range(0, voxels, most):
-        stop = min(start + most, voxels)
-        yield slice(start, stop), stop - start

@@ -50,15 +50,13 @@ def gather(
     depth, height, width = shape
     area = height * width
     result = recycled.empty((depth * area, channels), x)
-    planes = slab_planes(area * channels)
+    planes = slab_planes(max(area, math.prod(x.shape[3:]) * steps[0]) * channels)
     for start in range(0, depth, planes):
         stop = min(start + planes, depth)
-        low, high = start * steps[0] - pads[0], (stop - 1) * steps[0] + kernel[0] - pads[0]
-        part = x[:, :, max(low, 0) : high]
-        front, back = max(-low, 0), max(high - x.shape[2], 0)
-        if front != back:
-            part = F.pad(part, (0, 0, 0, 0, front, back))
-        padding = (front if front == back else 0, *pads[1:])
+        part, padding = x, pads
+        if stop - start < depth:
+            low, high = start * steps[0] - pads[0], (stop - 1) * steps[0] + kernel[0] - pads[0]
+            part, padding = _planes(x, low, high), (0, *pads[1:])
         rows = as_rows(F.conv3d(part, weight, None, steps, padding, 1, channels))
         target = slice(start * area, stop * area)
         if plus is None:
@@ -66,6 +64,17 @@ def gather(
         else:
             torch.add(rows, plus[target], out=result[target])
     return result
+
+
+def _planes(x: torch.Tensor, low: int, high: int) -> torch.Tensor:
+    """Return the planes of ``x`` from ``low`` up to ``high``; those outside are zero."""
+    part = x[:, :, max(low, 0) : high]
+    before, after = (
+        x.new_zeros((1, planes, *x.shape[3:], x.shape[1])).movedim(-1, 1)
+        for planes in (max(-low, 0), max(high - x.shape[2], 0))
+    )
+    pieces = [each for each in (before, part, after) if each.shape[2]]
+    return part if len(pieces) == 1 else torch.cat(pieces, 2)
 
 
 def scatter(x: torch.Tensor, weight: torch.Tensor, steps: Triple, shape: Triple) -> torch.Tensor:
