@@ -5,6 +5,7 @@ Training and inference both come through here, so what a model was trained on is
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +28,9 @@ from .study import Study
 _CROP_MARGIN_MM = 6.0
 
 ANATOMICAL = "anatomical"  # the scheme of a preparation that is ours with other axes or intensities
+
+# Channels that are worked on at a time; more would only take memory.
+_AT_A_TIME = 4
 
 # No scanner's bed is longer; more means that a header counts in something else than millimetres.
 _LONGEST_MM = 5000.0
@@ -95,21 +99,28 @@ def _prepare_anatomically(study: Study, spec: InputSpec, present: tuple[str, ...
     steps = intensity_steps(spec.intensity, spec.preparation.get("intensity", ()))
     reference = canonical_grid(study.channels[study.reference])
     whole = anatomical_grid(reference, spec.spacing, _axes(spec))
-    images = {name: finite(canonical(study.channels[name])) for name in present}
-    arrays = {name: sitk.GetArrayFromImage(resample(image, whole)) for name, image in images.items()}
+
+    def onto_whole(name: str) -> np.ndarray:
+        return sitk.GetArrayFromImage(resample(finite(canonical(study.channels[name])), whole))
+
+    with ThreadPoolExecutor(_AT_A_TIME) as pool:  # numpy and ITK let other threads run meanwhile
+        arrays = dict(zip(present, pool.map(onto_whole, present), strict=True))
     require_something(arrays, study.channels)
     require_overlap(arrays, study.reference, study.channels)
     start, size = _foreground_box(list(arrays.values()), whole)
     k, j, i = (slice(a, a + n) for a, n in zip(reversed(start), reversed(size), strict=True))
     stacked = np.zeros((len(spec.channels), *reversed(size)), dtype=np.float32)
-    for index, name in enumerate(spec.channels):
-        if name in arrays:
-            # Statistics that count the background are those of the whole image; only then its memory is needed.
-            cropped = all(step.of_foreground for step in steps)
-            array = arrays[name][k, j, i] if cropped else arrays[name]
-            for step in steps:
-                array = step.apply(array)
-            stacked[index] = array if cropped else array[k, j, i]
+    # Statistics that count the background are those of the whole image; only then its memory is needed.
+    cropped = all(step.of_foreground for step in steps)
+
+    def normalise(name: str) -> None:
+        array = arrays[name][k, j, i] if cropped else arrays[name]
+        for step in steps:
+            array = step.apply(array)
+        stacked[spec.channels.index(name)] = array if cropped else array[k, j, i]
+
+    with ThreadPoolExecutor(_AT_A_TIME) as pool:
+        list(pool.map(normalise, present))
     return PreparedInput(_something(stacked, present), cropped_grid(whole, start, size), present)
 
 

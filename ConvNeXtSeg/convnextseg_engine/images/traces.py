@@ -35,11 +35,12 @@ def without_traces(array: np.ndarray) -> np.ndarray:
     if array.min() < -limit:
         return array
     faint = np.abs(array) < limit
-    if np.count_nonzero(faint) == array.size - np.count_nonzero(foreground):
+    usual = _USUAL_SHARE * np.count_nonzero(foreground)
+    if np.count_nonzero(faint & foreground) < usual:  # so the rim, which is part of it, is no more
         return array
     background, reachable = (sitk.GetImageFromArray(mask.astype(np.uint8)) for mask in (~foreground, faint))
     outside = sitk.BinaryReconstructionByDilation(background, reachable)
     rim = (sitk.GetArrayViewFromImage(outside) != 0) & foreground
-    if np.count_nonzero(rim) < _USUAL_SHARE * np.count_nonzero(foreground):
+    if np.count_nonzero(rim) < usual:
         return array
     return np.where(rim, 0, array)

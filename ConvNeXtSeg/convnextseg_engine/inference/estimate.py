@@ -43,6 +43,7 @@ class RunSize:
         keep: Whether probabilities are kept on the user's volume.
         uncertainty: Whether it is measured how sure the result is; probabilities are kept then as well.
         disagreement: Whether it is measured by how much windows disagree.
+        turned: Whether the axes of both grids are turned against each other; probabilities become images then.
     """
 
     prepared: Extents
@@ -54,6 +55,7 @@ class RunSize:
     keep: bool = False
     uncertainty: bool = False
     disagreement: bool = False
+    turned: bool = False
 
 
 def estimate(plan: Plan, size: RunSize, network: MemoryCoefficients, *, held: bool = False) -> MemoryEstimate:
@@ -81,26 +83,26 @@ def estimate(plan: Plan, size: RunSize, network: MemoryCoefficients, *, held: bo
 
 
 def _restoring(size: RunSize) -> int:
-    inside = (size.regions + 1) * math.prod(size.prepared) * _FLOAT
+    inside = (1 + size.turned) * size.regions * math.prod(size.prepared) * _FLOAT
     slab = slices_at_a_time(size.regions, size.covered[::-1]) * size.regions * math.prod(size.covered[1:]) * _FLOAT
-    # One region may be copied into an image; a slab is held as regions and as their stack.
     mask = math.prod(size.target)
     # Uncertainty: the probabilities, the entropy, the probability of an error and the disagreement.
     maps = 0 if not size.uncertainty else 2 + size.disagreement
     kept = (size.regions * (size.keep or size.uncertainty) + maps) * math.prod(size.target) * _FLOAT
-    return inside + 2 * min(slab, size.regions * math.prod(size.covered) * _FLOAT) + mask + kept
+    return inside + min(slab, size.regions * math.prod(size.covered) * _FLOAT) + mask + kept
 
 
 def estimate_preparing(channel_bytes: list[int], whole: Extents, channels: int) -> int:
-    """Return the most that preparing takes, in bytes: every voxel may be foreground.
+    """Return the most that our own preparation takes, in bytes: every voxel may be foreground.
 
     Args:
         channel_bytes: Size of each present channel as it was read.
         whole: Extents of the reference volume on the network's grid, (D, H, W).
         channels: Of the network's input.
     """
-    voxels = math.prod(whole)
-    present = len(channel_bytes)
     # Each channel in canonical order and as float32 on the network's grid; where any of them shows something, as one
-    # truth value a channel and their stack; the input itself, and normalising one channel, which sorts a copy.
-    return sum(channel_bytes) + voxels * (present * (_FLOAT + 2) + channels * _FLOAT + 4 * _FLOAT)
+    # truth value a channel and their stack; the input itself; and normalising, which sorts copies in double precision,
+    # of up to four channels at a time.
+    present = len(channel_bytes)
+    voxels = math.prod(whole)
+    return sum(channel_bytes) + voxels * (present * (_FLOAT + 2) + channels * _FLOAT + min(present, 4) * 20)

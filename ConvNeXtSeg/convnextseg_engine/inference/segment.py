@@ -9,14 +9,16 @@ import numpy as np
 from ..errors import ConvNeXtSegError
 from ..images.canonical import canonical_grid, is_left_handed
 from ..images.grid import Grid
-from ..images.prepare import PreparedInput, prepare
+from ..images.prepare import InputSpec, PreparedInput, prepare
+from ..images.separable import parallel_axes
 from ..images.study import Study
 from ..labels.contract import LabelContract
 from ..progress import Reporter
 from ..uncertainty.calibrated import calibrated
 from ..uncertainty.summary import Uncertainty, uncertainty_of
 from .components import without_small_components
-from .estimate import RunSize
+from .estimate import RunSize, estimate_preparing
+from .free_memory import free_host_bytes
 from .loaded import LoadedModel
 from .memory import is_out_of_memory
 from .nnunet_result import check_arithmetic, restore_nnunet
@@ -119,10 +121,12 @@ def _segment(study: Study, loaded: LoadedModel, reporter: Reporter, options: Seg
     check_arithmetic(settings.arithmetic, contract, spec.preparation)
     clock = Stopwatch()
     reporter.progress("prepare", 0.0, "bringing the channels onto one grid")
-    prepared = prepare(study, spec)
-    clock.lap("prepare")
     reference = study.channels[study.reference]
     target = canonical_grid(reference)
+    if min(spec.spacing) > 0:  # 0 stands for the image's own, in imported models
+        _check_preparing(study, target, spec)
+    prepared = prepare(study, spec)
+    clock.lap("prepare")
     size = _size(prepared, target, contract, options, settings)
     ran = run_by_plan(prepared, loaded, settings, size, reporter.part(0.1, 0.92))
     clock.seconds["network"] = ran.network_seconds
@@ -202,7 +206,21 @@ def _size(
         keep=options.keep_probabilities,
         uncertainty=options.uncertainty,
         disagreement=settings.disagreement,
+        turned=parallel_axes(prepared.grid, target) is None,
     )
+
+
+def _check_preparing(study: Study, target: Grid, spec: InputSpec) -> None:
+    """Refuse a study that cannot even be prepared, before minutes are spent on it."""
+    low, high = target.outer_box()
+    whole = tuple(int(np.ceil(extent / step)) for extent, step in zip(high - low, spec.spacing, strict=True))
+    images = [image for name, image in study.channels.items() if name in spec.channels]
+    sizes = [image.GetNumberOfPixels() * image.GetSizeOfPixelComponent() for image in images]
+    need, free = estimate_preparing(sizes, whole, len(spec.channels)), free_host_bytes()
+    if free is not None and need > free:
+        raise no_memory(
+            f"Preparing it would take about {need / 1e9:.1f} GB, and this computer has {free / 1e9:.1f} GB free."
+        )
 
 
 def _views(settings: Settings, members: int) -> str:
@@ -220,7 +238,6 @@ def volumes_ml(mask: np.ndarray, grid: Grid, contract: LabelContract) -> dict[st
         grid: Gives the size of a voxel.
         contract: What the values mean.
     """
-    counts = np.bincount(mask.ravel(), minlength=256)
-    volumes = {label.name: float(counts[label.value]) * grid.voxel_ml for label in contract.labels}
+    volumes = {label.name: float(np.count_nonzero(mask == label.value)) * grid.voxel_ml for label in contract.labels}
     regions = {region.name: sum(volumes[name] for name in region.labels) for region in contract.regions}
     return volumes | {name: value for name, value in regions.items() if name not in volumes}

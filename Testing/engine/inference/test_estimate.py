@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -10,6 +11,7 @@ from convnextseg_engine.errors import ResourceError
 from convnextseg_engine.images.grid import Grid
 from convnextseg_engine.images.study import Study
 from convnextseg_engine.inference import plan_run
+from convnextseg_engine.inference import segment as segment_module
 from convnextseg_engine.inference.estimate import RunSize, estimate
 from convnextseg_engine.inference.free_memory import free_host_bytes, resident_bytes
 from convnextseg_engine.inference.memory import Plan
@@ -103,3 +105,35 @@ def test_a_graphics_processor_that_is_too_small_is_not_even_tried(
     result = segment(STUDY, loaded_with(tiny_model, backend, 2.0))
     assert max(backend.windows) == 1  # 1000 bytes a voxel: two windows of 32³ would take 66 MB
     assert sum("cuda:0 has 0.1 GB free" in reason for reason in result.reasons) == 2
+
+
+class _Sized:
+    """An image of which only the size counts, because it is refused before it is read."""
+
+    def __init__(self, size: tuple):
+        self._size = size
+
+    def GetNumberOfComponentsPerPixel(self) -> int:
+        return 1
+
+    def GetNumberOfPixels(self) -> int:
+        return self._size[0] * self._size[1] * self._size[2]
+
+    def GetSizeOfPixelComponent(self) -> int:
+        return 2
+
+
+@pytest.mark.parametrize(
+    ("size", "fits"), [((512, 512, 1), True), ((512, 512, 512), True), ((1024, 1024, 1024), False)]
+)
+def test_preparing_a_huge_study_is_refused_before_it_begins(
+    tiny_model: ModelFolder, monkeypatch: pytest.MonkeyPatch, size: tuple, fits: bool
+) -> None:
+    monkeypatch.setattr(segment_module, "free_host_bytes", lambda: 8_000_000_000)
+    study = SimpleNamespace(channels={name: _Sized(size) for name in ("T1", "T1c", "T2", "FLAIR")})
+    grid = Grid(size, (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), (1, 0, 0, 0, 1, 0, 0, 0, 1))
+    if fits:
+        segment_module._check_preparing(study, grid, tiny_model.input_spec)
+        return
+    with pytest.raises(ResourceError, match=r"would take about \d+\.\d GB, and this computer has 8\.0 GB free"):
+        segment_module._check_preparing(study, grid, tiny_model.input_spec)
