@@ -6,6 +6,7 @@ import csv
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,71 +23,87 @@ from engine.cohort.small_cohort import write_cohort
 from engine.inference.tiny_model import CHANNELS, write_tiny_model
 
 CASES = 8
+HELD_CASE = Path(__file__).with_name("held_case.py")
 _PLAIN = ("--no-nanny", "--no-dashboard")
+_LIMIT_S = 300  # a bound for what is broken, not for what is slow
 
 
-def _started(folder: Path, *words: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "distributed.cli." + words[0], *words[1:]],
-        stdin=subprocess.DEVNULL,
-        stdout=(folder / f"{words[0]}.log").open("ab"),
-        stderr=subprocess.STDOUT,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        cwd=folder,
-    )
+class Cluster:
+    """A scheduler, and workers by name, each a process with one thread."""
 
+    def __init__(self, folder: Path):
+        self.gate = folder / "gate"
+        self.gate.mkdir()
+        self.workers: dict[str, subprocess.Popen[bytes]] = {}
+        self._folder = folder
+        self._file = folder / "scheduler.json"
+        local = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard")
+        self._scheduler = self._started("dask_scheduler", *local, "--scheduler-file", str(self._file))
+        self._count = 0
+        self.address = ""
 
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[str, subprocess.Popen[bytes]]]]:
-    """Address of a scheduler, and its two workers by name."""
-    tmp_path = tmp_path_factory.mktemp("cluster")
-    file = tmp_path / "scheduler.json"
-    scheduler = _started(
-        tmp_path,
-        "dask_scheduler",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        "0",
-        "--no-dashboard",
-        "--scheduler-file",
-        str(file),
-    )
-    workers = {
-        name: _started(
-            tmp_path, "dask_worker", "--scheduler-file", str(file), "--name", name, "--nthreads", "1", *_PLAIN
-        )
-        for name in ("first", "second")
-    }
-    try:
-        yield _address(file, scheduler), workers
-    finally:
-        for process in (*workers.values(), scheduler):
+    def with_two_workers(self) -> Cluster:
+        """Start as many workers as are missing, and wait until both are there."""
+        from distributed import Client
+
+        self.workers = {name: worker for name, worker in self.workers.items() if worker.poll() is None}
+        while len(self.workers) < 2:
+            self._count += 1
+            name = f"worker-{self._count}"
+            place = ("--scheduler-file", str(self._file), "--preload", str(HELD_CASE))
+            self.workers[name] = self._started("dask_worker", *place, "--name", name, "--nthreads", "1", *_PLAIN)
+        deadline = time.monotonic() + _LIMIT_S
+        while not self._file.is_file():
+            assert self._scheduler.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        with Client(scheduler_file=str(self._file), set_as_default=False, timeout=60) as client:
+            names: set[str] = set()
+            while names != set(self.workers):  # one that was killed may still be listed for a moment
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+                names = {worker["name"] for worker in client.scheduler_info()["workers"].values()}
+            self.address = client.scheduler.address
+        return self
+
+    def end(self) -> None:
+        for process in (*self.workers.values(), self._scheduler):
             process.kill()
             process.wait()
 
-
-def _address(file: Path, scheduler: subprocess.Popen[bytes]) -> str:
-    from distributed import Client
-
-    deadline = time.monotonic() + 120
-    while not file.is_file():
-        assert scheduler.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    with Client(scheduler_file=str(file), set_as_default=False, timeout=60) as client:
-        client.wait_for_workers(2, timeout=120)
-        return client.scheduler.address
+    def _started(self, program: str, *words: str) -> subprocess.Popen[bytes]:
+        with (self._folder / f"{program}.log").open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", f"distributed.cli.{program}", *words],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=os.environ | {"OMP_NUM_THREADS": "1", "COHORT_GATE": str(self.gate)},
+                cwd=self._folder,
+            )
 
 
-def test_cluster_and_this_process_give_the_same_masks(
-    tmp_path: Path, cluster: tuple[str, dict[str, subprocess.Popen[bytes]]]
-) -> None:
-    address, _workers = cluster
+@pytest.fixture(scope="module")
+def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A cluster for all tests of this file."""
+    cluster = Cluster(tmp_path_factory.mktemp("cluster"))
+    try:
+        yield cluster
+    finally:
+        cluster.end()
+
+
+@pytest.fixture
+def cluster(scheduler: Cluster) -> Cluster:
+    """The cluster with two living workers."""
+    return scheduler.with_two_workers()
+
+
+def test_cluster_and_this_process_give_the_same_masks(tmp_path: Path, cluster: Cluster) -> None:
     model = write_tiny_model(tmp_path / "tiny")
     settings = Settings(str(model.path), content_of(model), "cpu", "torch", ending=".nrrd")
     cases = cases_of_csv(write_cohort(tmp_path / "in", 2), CHANNELS)
-    run_cohort(cases, settings, tmp_path / "there", Reporter(), on_cluster(address))
+    run_cohort(cases, settings, tmp_path / "there", Reporter(), on_cluster(cluster.address))
     command = [sys.executable, "-m", "convnextseg_engine.cli", "batch", tmp_path / "in" / "cohort.csv"]
     command += ["--model", model.path, "--output", tmp_path / "here", "--format", ".nrrd", "--backend", "torch"]
     command += ["--device", "cpu"]
@@ -98,36 +115,41 @@ def test_cluster_and_this_process_give_the_same_masks(
         assert (tmp_path / "here" / name).read_bytes() == (tmp_path / "there" / name).read_bytes()
 
 
-# Last of those that need two workers: afterwards there is one.
-def test_a_killed_workers_cases_are_redone_and_none_is_twice(
-    tmp_path: Path, cluster: tuple[str, dict[str, subprocess.Popen[bytes]]]
-) -> None:
-    address, workers = cluster
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_killed_workers_cases_are_redone_and_none_is_twice(tmp_path: Path, cluster: Cluster, moment: str) -> None:
+    """A worker is killed in the middle of a case: when its results are complete but not in their place, or just are."""
     model = write_tiny_model(tmp_path / "tiny")
     settings = Settings(str(model.path), content_of(model), "cpu", "torch")
     cases = cases_of_csv(write_cohort(tmp_path / "in", CASES), CHANNELS)
-    killed: list[str] = []
+    place = tmp_path / "out" / "case-3"
+    (cluster.gate / f"{moment}-case-3").touch()
+    killed: dict[str, bytes | None] = {}
+    over = threading.Event()
 
-    def kill_a_busy_worker(event: object) -> None:
-        from distributed import Client
+    def kill_who_holds_the_case() -> None:
+        while not over.wait(0.05):
+            for held in cluster.gate.glob("held-by-*"):
+                name = held.name.removeprefix("held-by-")
+                killed[name] = (place / "report.json").read_bytes() if place.exists() else None
+                cluster.workers[name].kill()
+                held.unlink()
+                return
 
-        if killed:
-            return
-        with Client(address, set_as_default=False) as client:
-            for worker, tasks in client.processing().items():
-                if tasks:
-                    name = client.scheduler_info()["workers"][worker]["name"]
-                    workers[name].kill()
-                    killed.append(name)
-                    return
-
-    reporter = Reporter()
-    # The first case is finished, so the workers are in the middle of others.
-    reporter.on_progress = lambda event: kill_a_busy_worker(event) if event.message.endswith(" done") else None
-    rows = run_cohort(cases, settings, tmp_path / "out", reporter, on_cluster(address))
-    assert len(killed) == 1
-    assert workers[killed[0]].wait(10) == -9
+    killer = threading.Thread(target=kill_who_holds_the_case)
+    killer.start()
+    try:
+        rows = run_cohort(cases, settings, tmp_path / "out", Reporter(), on_cluster(cluster.address))
+    finally:
+        over.set()
+        killer.join()
+    ((name, report),) = killed.items()
+    assert cluster.workers[name].wait(_LIMIT_S) == -9
     assert [(row.status, row.message) for row in rows if row.status != "done"] == []
+    if moment == "before":
+        assert report is None, "the case was begun, and nothing of it was among the results"
+        assert len(list((tmp_path / "out").glob(".*-case-3"))) == 1, "what the killed worker had half done"
+    else:
+        assert (place / "report.json").read_bytes() == report, "what was done once stays as it was"
     with (tmp_path / "out" / "cohort.csv").open(encoding="utf-8", newline="") as file:
         assert [line["case"] for line in csv.DictReader(file)] == [case.id for case in cases]
     assert sorted(p.name for p in (tmp_path / "out").glob("[!.]*") if p.is_dir()) == [case.id for case in cases]
