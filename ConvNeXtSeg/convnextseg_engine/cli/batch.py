@@ -13,6 +13,7 @@ from ..inference.device import checked_device_name
 from .inference_options import add_inference_options, chosen_options
 from .named_files import given_path
 from .output import Output, table
+from .preparation_options import add_preparation_options, chosen_for_cohort
 
 if TYPE_CHECKING:
     from ..cohort.run import Row
@@ -30,8 +31,8 @@ def add_parser(subparsers: Any, common: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "source", metavar="SOURCE",
-        help="a folder with one folder a case, a tree of DICOM files, or a CSV file with the columns case and the "
-        "model's channels",
+        help="a folder with one folder a case, a tree of DICOM files, or a CSV file with the columns case, the "
+        "model's channels and, if there are masks, “brain mask”",
     )  # fmt: skip
     parser.add_argument("--model", required=True, metavar="M", help="name, name@vN, or the path of a model folder")
     parser.add_argument(
@@ -55,6 +56,7 @@ def add_parser(subparsers: Any, common: argparse.ArgumentParser) -> None:
         "--cluster", metavar="ADDRESS", help="address of a Dask scheduler whose workers share the files"
     )
     add_inference_options(parser)
+    add_preparation_options(parser, register="check", cohort=True)
     parser.add_argument("--list", action="store_true", help="only show which files would be which channel")
     parser.set_defaults(run=run)
 
@@ -68,6 +70,7 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
         raise InputError(f"There is no file or folder {source}.", remedy="Check the path.", code="no-file")
 
     from ..cohort.folder_source import cases_of_folder
+    from ..cohort.mask_pattern import MaskPattern
     from ..inference.options import settings_for
     from ..models.store import ModelStore
 
@@ -76,12 +79,16 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
     settings_for(options, model.metadata)  # a wish that cannot be had is refused before any work
     channels = model.metadata.channels
     _check_reference(arguments.reference, model.metadata)
+    preparation = chosen_for_cohort(arguments)
+    masks = None
+    if arguments.brain_mask is not None:
+        masks = MaskPattern.starting_at(source if source.is_dir() else source.parent, arguments.brain_mask)
     if source.is_dir():
-        cases = cases_of_folder(source, channels, arguments.reference)
+        cases = cases_of_folder(source, channels, arguments.reference, masks)
     else:
         from ..cohort.csv_source import cases_of_csv
 
-        cases = cases_of_csv(source, channels, arguments.reference)
+        cases = cases_of_csv(source, channels, arguments.reference, masks)
     from ..cohort.run import check_names, run_cohort
 
     check_names(cases)
@@ -96,7 +103,7 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
 
     settings = Settings(
         str(model.path.absolute()), content_of(model), arguments.device, arguments.backend,
-        arguments.format, arguments.preview, options.to_dict(),
+        arguments.format, arguments.preview, options.to_dict(), preparation,
     )  # fmt: skip
     folder = given_path("--output", arguments.output)
     execute = None
@@ -127,7 +134,8 @@ def _check_reference(wanted: str | None, metadata: Metadata) -> None:
 
 
 def _described(case: Any) -> list[str]:
-    lines = [f"{case.id}: {case.problem or ', '.join(f'{name} = {file}' for name, file in case.channels.items())}"]
+    files = case.channels | ({"brain mask": case.brain_mask} if case.brain_mask else {})
+    lines = [f"{case.id}: {case.problem or ', '.join(f'{name} = {file}' for name, file in files.items())}"]
     return lines + [f"    {note}" for note in case.notes]
 
 

@@ -1,4 +1,4 @@
-"""Options that say how a study is prepared, the same for ``segment`` and ``prepare``."""
+"""Options that say how a study is prepared, the same for ``segment``, ``batch`` and ``prepare``."""
 
 from __future__ import annotations
 
@@ -9,15 +9,29 @@ from typing import TYPE_CHECKING
 from .named_files import given_path
 
 if TYPE_CHECKING:
+    from ..cohort.preparation import CohortPreparation
     from ..preparing.options import PreparationOptions
 
+_ONE_MASK = {
+    "metavar": "FILE",
+    "help": "set everything outside this mask to 0: an image whose non-zero voxels are brain, or a .seg.nrrd file "
+    "with a segment “brain”; drawn on the reference channel, on any grid",
+}
+_MASK_OF_EACH = {
+    "metavar": "PATTERN",
+    "help": "set everything outside each case's own mask to 0: the mask's path with {case} for the case's name, for "
+    "example {case}/brain.nii.gz, from SOURCE's folder; a CSV table can name masks in the column “brain mask” instead. "
+    "Files as for “segment”",
+}
 
-def add_preparation_options(parser: argparse.ArgumentParser, *, register: str) -> None:
+
+def add_preparation_options(parser: argparse.ArgumentParser, *, register: str, cohort: bool = False) -> None:
     """Add ``--register``, ``--brain-mask``, ``--brain-mask-model`` and what belongs to them.
 
     Args:
         parser: The command's.
         register: What ``--register`` is if it is not given.
+        cohort: Whether there are many studies, each with a brain mask of its own.
     """
     group = parser.add_argument_group("preparation", "Every step can be left out; what was done stands in the report.")
     group.add_argument(
@@ -25,11 +39,7 @@ def add_preparation_options(parser: argparse.ArgumentParser, *, register: str) -
         help="rigid: lay the channels on the reference channel; check: only say if they do not lie on it; off: neither "
         f"(default: {register})",
     )  # fmt: skip
-    group.add_argument(
-        "--brain-mask", metavar="FILE",
-        help="set everything outside this mask to 0: an image whose non-zero voxels are brain, or a .seg.nrrd file "
-        "with a segment “brain”; drawn on the reference channel, on any grid",
-    )  # fmt: skip
+    group.add_argument("--brain-mask", **(_MASK_OF_EACH if cohort else _ONE_MASK))
     group.add_argument(
         "--brain-mask-model", metavar="M", help="let this model, which has a label “brain”, find the brain"
     )
@@ -75,3 +85,26 @@ def chosen_preparation(arguments: argparse.Namespace, device: str = "auto") -> P
         use_cache=not arguments.no_prepare_cache,
         device=device,
     )
+
+
+def chosen_for_cohort(arguments: argparse.Namespace) -> CohortPreparation:
+    """Return the options as a cohort takes them, for all its cases and for computers elsewhere.
+
+    Raises:
+        InputError: If the brain model is none or cannot be found, or a wish cannot be had.
+    """
+    from ..cohort.preparation import CohortPreparation
+    from ..cohort.settings import content_of
+    from ..preparing.brain_model import open_brain_model
+
+    model = None if arguments.brain_mask_model is None else open_brain_model(arguments.brain_mask_model)
+    preparation = CohortPreparation(
+        register=arguments.register,
+        brain_mask_model=None if model is None else str(model.path.absolute()),
+        brain_mask_content="" if model is None else content_of(model),
+        dilation_mm=arguments.brain_mask_dilation,
+        expectations=not arguments.no_expectations,
+        use_cache=not arguments.no_prepare_cache,
+    )
+    preparation.options("", arguments.device)  # a wish that cannot be had is refused before any work
+    return preparation

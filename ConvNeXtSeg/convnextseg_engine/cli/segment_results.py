@@ -80,6 +80,7 @@ def write_results(
     from ..images.files import write_image
     from ..inference.preview import write_preview
     from ..inference.report import report
+    from ..inference.study_warnings import told_once
 
     started = time.perf_counter()
     for option, path in destinations.items():
@@ -96,7 +97,7 @@ def write_results(
                 write_preview(path, study.channels[study.reference], result)
     seconds["write"] = time.perf_counter() - started
     told = report(result, seconds)
-    told["warnings"] = [*prepared.warnings, *told["warnings"], *_moved(destinations["--output"], result.grid)]
+    told["warnings"] = [*told_once(prepared, told["warnings"]), *_moved(destinations["--output"], result.grid)]
     told |= prepared.to_dict()
     if "--report" in destinations:
         path = destinations["--report"]

@@ -22,6 +22,7 @@ class CohortCase:
         reference: Channel on whose grid the result lies.
         problem: Why it cannot be run as it is, in plain words; empty if it can.
         notes: How the channels were recognised, one sentence each.
+        brain_mask: File of the case's own brain mask; empty without.
     """
 
     id: str
@@ -29,6 +30,7 @@ class CohortCase:
     reference: str = ""
     problem: str = ""
     notes: tuple[str, ...] = ()
+    brain_mask: str = ""
 
     def fingerprint(self) -> str:
         """Return what tells whether the case's files are still those that a result was made from.
@@ -36,7 +38,8 @@ class CohortCase:
         It is made of names, sizes and times of change, not of content: a cohort can be a terabyte.
         """
         digest = hashlib.sha256()
-        for name, text in sorted(self.channels.items()):
+        mask = {"brain mask": self.brain_mask} if self.brain_mask else {}
+        for name, text in sorted((self.channels | mask).items()):
             place = file_of(text)
             files = sorted(f for f in place.iterdir() if f.is_file()) if place.is_dir() else [place]
             for file in files:

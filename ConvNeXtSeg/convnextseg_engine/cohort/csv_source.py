@@ -9,21 +9,25 @@ from pathlib import Path
 
 from ..errors import InputError
 from .case import CohortCase, file_of, safe_id
+from .mask_pattern import MaskPattern, with_brain_mask
 
-_CASE, _REFERENCE = "case", "reference"
+_CASE, _REFERENCE, _MASK = "case", "reference", "brain mask"
 
 
-def cases_of_csv(path: Path, channels: Sequence[str], reference: str | None = None) -> list[CohortCase]:
+def cases_of_csv(
+    path: Path, channels: Sequence[str], reference: str | None = None, masks: MaskPattern | None = None
+) -> list[CohortCase]:
     """Return the cases of a CSV file.
 
-    The first row names the columns: ``case``, the model's channels, and ``reference`` if the result shall not lie on
-    the grid that ``reference`` below says. Columns are separated by commas, semicolons or tabs; an empty field is an
-    absent channel; relative paths start at the file's folder.
+    The first row names the columns: ``case``, the model's channels, ``reference`` if the result shall not lie on the
+    grid that ``reference`` below says, and ``brain mask`` for files that say what is brain. Columns are separated by
+    commas, semicolons or tabs; an empty field is an absent channel; relative paths start at the file's folder.
 
     Args:
         path: The file, UTF-8.
         channels: Channel names of the model.
         reference: Channel on whose grid results lie where a row does not say; by default the model's first that it has.
+        masks: Where the brain masks lie of rows that name none.
 
     Raises:
         InputError: If the file cannot be read as such a table, or a case is named twice. A row with a missing file is
@@ -31,13 +35,14 @@ def cases_of_csv(path: Path, channels: Sequence[str], reference: str | None = No
     """
     rows = _rows(path)
     header = [name.strip() for name in rows[0]]
-    unknown = [name for name in header if name not in (_CASE, _REFERENCE, *channels)]
+    unknown = [name for name in header if name not in (_CASE, _REFERENCE, _MASK, *channels)]
     if _CASE not in header or unknown or len(set(header)) < len(header):
         raise InputError(
             f"The first row of {path.name} does not name the columns as expected.",
             reason=f"It has {', '.join(header)}."
             + (f" The model has no channel {', '.join(unknown)}." if unknown else ""),
-            remedy=f"Name each column once: {_CASE}, any of {', '.join(channels)}, and {_REFERENCE} if you need it.",
+            remedy=f"Name each column once: {_CASE}, any of {', '.join(channels)}, and {_REFERENCE} or {_MASK} if you "
+            "need them.",
             code="bad-table",
         )
     for number, row in enumerate(rows, start=1):
@@ -48,7 +53,8 @@ def cases_of_csv(path: Path, channels: Sequence[str], reference: str | None = No
                 remedy="Put a name that contains the separator between quotation marks.",
                 code="bad-table",
             )
-    cases = [_case(dict(zip(header, row, strict=False)), path, channels, reference) for row in rows[1:] if any(row)]
+    named = [dict(zip(header, row, strict=False)) for row in rows[1:] if any(row)]
+    cases = [_with_mask(_case(row, path, channels, reference), row, path, masks) for row in named]
     if not cases:
         raise InputError(f"{path.name} lists no case.", remedy="Write one row for each case.", code="no-cases")
     return cases
@@ -69,6 +75,12 @@ def _rows(path: Path) -> list[list[str]]:
     if not rows:
         raise InputError(f"{path.name} is empty.", remedy="Write one row for each case.", code="bad-table")
     return rows
+
+
+def _with_mask(case: CohortCase, row: dict[str, str], path: Path, masks: MaskPattern | None) -> CohortCase:
+    if row.get(_MASK):
+        return with_brain_mask(case, path.parent / Path(row[_MASK]).expanduser())
+    return case if masks is None else masks.given_to(case)
 
 
 def _case(row: dict[str, str], path: Path, channels: Sequence[str], wanted: str | None) -> CohortCase:

@@ -19,19 +19,23 @@ from ..images.sequences.assign import assign
 from ..images.sequences.description import Description
 from ..images.sequences.study_folder import find_images
 from .case import CohortCase, file_of, safe_id
+from .mask_pattern import MaskPattern
 
 _STUDY_UID, _STUDY_DATE, _STUDY_TIME = "0020|000d", "0008|0020", "0008|0030"
 _LAST_PART = re.compile(r"[-_. ]+[^-_. ]+$")
 _EXTENSION = re.compile(r"(\.nii\.gz|\.[^.]+)$", re.IGNORECASE)
 
 
-def cases_of_folder(source: Path, channels: Sequence[str], reference: str | None = None) -> list[CohortCase]:
+def cases_of_folder(
+    source: Path, channels: Sequence[str], reference: str | None = None, masks: MaskPattern | None = None
+) -> list[CohortCase]:
     """Return the cases of a folder; which image is which channel is recognised by names and DICOM fields.
 
     Args:
         source: The cohort's folder.
         channels: Channel names of the model.
         reference: Channel on whose grid results lie; by default the first of the model's that a case has.
+        masks: Where each case's brain mask lies; a file that lies there is no channel.
 
     Returns:
         In the order of their names. A case whose images are ambiguous or not recognised has a problem that says so.
@@ -42,12 +46,15 @@ def cases_of_folder(source: Path, channels: Sequence[str], reference: str | None
     found = find_images([source])
     groups: dict[str, dict[str, Description]] = {}
     for key, description in found.items():
+        if masks is not None and masks.fits(str(Path(key).absolute())):
+            continue
         groups.setdefault(_group(source, key), {})[key] = description
     cases: list[CohortCase] = []
     for name, images in sorted(groups.items()):
         studies = _studies(images)
         for number, study in enumerate(studies, start=1):
-            cases.append(_case(f"{name}-{number}" if len(studies) > 1 else name, study, channels, reference))
+            case = _case(f"{name}-{number}" if len(studies) > 1 else name, study, channels, reference)
+            cases.append(case if masks is None else masks.given_to(case))
     return cases
 
 

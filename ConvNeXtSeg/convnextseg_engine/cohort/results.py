@@ -20,15 +20,19 @@ from typing import Any
 
 from ..durable import write_json, write_text
 from ..errors import InputError
+from ..preparing.steps import BRAIN_MASK, CACHED, DONE
 from .case import CohortCase
+from .preparation import CohortPreparation
 from .settings import Settings
 
 COHORT, TABLE, REPORT, MASK = "cohort.json", "cohort.csv", "report.json", "segmentation"
 _FORMAT = 1
 _DOUBTS = ("expected error [mL]", "slices to look at first")
+_PREPARED = ("prepared", "unusual")
 _FIRST_SLICES = 3
 _TEMPORARY = re.compile(r"\.[0-9a-f]{12}-.+")
 _LEFT_BEHIND_S = 24 * 3600
+_UNPREPARED = CohortPreparation().decides()
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,7 @@ class ResultsFolder:
     def __init__(self, folder: Path, settings: Settings):
         self.path = Path(folder)
         self._uncertainty = bool(settings.options.get("uncertainty"))
+        self._prepared = settings.preparation.decides() != _UNPREPARED
         self.path.mkdir(parents=True, exist_ok=True)
         _sweep(self.path)
         known = self.path / COHORT
@@ -100,7 +105,8 @@ class ResultsFolder:
         """Write ``cohort.csv``: a line a case, with volumes in millilitres; return its path.
 
         Where it was measured how sure the results are, there is also how much of each is probably wrong, and the
-        slices to look at first, counted from 0 along the image's third axis.
+        slices to look at first, counted from 0 along the image's third axis. Where cases were prepared, there is also
+        what was done, and what about each is not as the model expects.
         """
         volumes: list[str] = []
         for row in rows:
@@ -115,6 +121,7 @@ class ResultsFolder:
                 "status",
                 *(f"{name} [mL]" for name in volumes),
                 *(_DOUBTS if self._uncertainty else ()),
+                *(_PREPARED if self._prepared else ()),
                 "channels",
                 "seconds",
                 "model",
@@ -128,6 +135,7 @@ class ResultsFolder:
             writer.writerow([
                 row.case, row.status, *(found.get(name, "") for name in volumes),
                 *(_doubts(row.report) if self._uncertainty else ()),
+                *(_preparation(row.report) if self._prepared else ()),
                 used, row.report.get("seconds", {}).get("total", ""),
                 f"{model['name']}@{model['version']}" if model else "", _plain_cell(row.message),
             ])  # fmt: skip
@@ -137,6 +145,7 @@ class ResultsFolder:
 
     def _check_same(self, before: dict[str, Any], settings: Settings) -> None:
         now = settings.decides()
+        before = {"preparation": _UNPREPARED} | before  # what was begun before there was a preparation had none
         differing = sorted(key for key in now if before.get(key) != json.loads(json.dumps(now[key])))
         if differing:
             raise InputError(
@@ -160,6 +169,19 @@ def _doubts(report: dict[str, Any]) -> tuple[Any, Any]:
         return "", ""
     slices = [str(one["index"]) for one in uncertainty["slices"][:_FIRST_SLICES]]
     return uncertainty["expected_error_ml"], " ".join(slices)
+
+
+def _preparation(report: dict[str, Any]) -> tuple[str, str]:
+    """What was done to a case before, and the names of what is unusual about it; both empty if nothing."""
+    if "preparation" not in report:
+        return "", ""
+    done = [f"{name} moved" for name in report["preparation"]["transforms"]]
+    done += [
+        step["name"]
+        for step in report["preparation"]["steps"]
+        if step["name"] == BRAIN_MASK and step["state"] in (DONE, CACHED)
+    ]
+    return ", ".join(done), " ".join(dict.fromkeys(finding["name"] for finding in report["expectations"]))
 
 
 def _plain_cell(text: str) -> str:

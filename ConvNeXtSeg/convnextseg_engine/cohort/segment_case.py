@@ -1,4 +1,4 @@
-"""Segmenting one case of a cohort, wherever that happens: here or on a cluster's worker."""
+"""Preparing and segmenting one case of a cohort, wherever that happens: here or on a cluster's worker."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # A cluster's worker may have several threads; one case keeps all cores busy, and two would need twice the memory.
 _ONE_AT_A_TIME = threading.Lock()
+_PREPARING_PART = 0.15  # of a case's progress
 
 
 def segment_case(
@@ -40,7 +41,8 @@ def segment_case(
         The case's report. If another process has finished the case meanwhile, its result stays and is what counts.
 
     Raises:
-        ConvNeXtSegError: As :func:`~convnextseg_engine.inference.segment.segment`.
+        ConvNeXtSegError: As :func:`~convnextseg_engine.preparing.workflow.prepare_study` and
+            :func:`~convnextseg_engine.inference.segment.segment`.
     """
     with _ONE_AT_A_TIME:
         return _segment_case(case, settings, Path(folder), reporter or Reporter())
@@ -54,14 +56,21 @@ def _segment_case(case: CohortCase, settings: Settings, folder: Path, reporter: 
     from ..inference.preview import write_preview
     from ..inference.report import report
     from ..inference.segment import segment
+    from ..inference.study_warnings import told_once
     from ..labels.seg_nrrd import write_seg_nrrd
+    from ..preparing.workflow import prepare_study
 
     inputs = case.fingerprint()
     started = time.perf_counter()
     study = Study({name: read_image(file, component_of(name)) for name, file in case.channels.items()}, case.reference)
-    read = time.perf_counter() - started
+    preparation = settings.preparation.options(case.brain_mask, settings.device)
+    seconds = {"read": time.perf_counter() - started}
     loaded = _loaded(settings.model, settings.device, settings.backend)
-    result = segment(study, loaded, reporter, options=SegmentOptions.from_dict(settings.options))
+    started = time.perf_counter()
+    prepared = prepare_study(study, loaded.model.metadata, preparation, reporter.part(0.0, _PREPARING_PART))
+    seconds["preparation"] = time.perf_counter() - started
+    rest = reporter.part(_PREPARING_PART, 1.0)
+    result = segment(prepared.study, loaded, rest, options=SegmentOptions.from_dict(settings.options))
 
     place = folder / case.id
     temporary = place.with_name(f".{secrets.token_hex(6)}-{case.id}")
@@ -74,7 +83,8 @@ def _segment_case(case: CohortCase, settings: Settings, folder: Path, reporter: 
             write_image(result.grid.image(result.mask), mask)
         if settings.preview:
             write_preview(temporary / "preview.png", study.channels[study.reference], result)
-        told = report(result, {"read": read}) | {"inputs": inputs, "recognised": list(case.notes)}
+        told = report(result, seconds) | {"inputs": inputs, "recognised": list(case.notes)} | prepared.to_dict()
+        told["warnings"] = told_once(prepared, told["warnings"])
         write_json(temporary / REPORT, told)
         place_folder(temporary, place)
     except OSError as error:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..models.checksums import SUMS, sha256_of
+from .preparation import CohortPreparation
 
 if TYPE_CHECKING:
     from ..models.folder import ModelFolder
@@ -23,6 +24,7 @@ class Settings:
         ending: Format of the masks: ``.seg.nrrd``, ``.nii.gz`` or ``.nrrd``.
         preview: Also write a picture of each case.
         options: Arguments of :class:`~convnextseg_engine.inference.options.SegmentOptions`.
+        preparation: What is done to each case before.
     """
 
     model: str
@@ -32,6 +34,7 @@ class Settings:
     ending: str = ".seg.nrrd"
     preview: bool = False
     options: dict[str, Any] = field(default_factory=dict)
+    preparation: CohortPreparation = field(default_factory=CohortPreparation)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON-ready content."""
@@ -39,7 +42,12 @@ class Settings:
 
     def decides(self) -> dict[str, Any]:
         """Return what decides the masks; device and place may differ when a cohort is resumed elsewhere."""
-        return {"model": self.content, "ending": self.ending, "options": self.options}
+        return {
+            "model": self.content,
+            "ending": self.ending,
+            "options": self.options,
+            "preparation": self.preparation.decides(),
+        }
 
 
 def content_of(model: ModelFolder) -> str:

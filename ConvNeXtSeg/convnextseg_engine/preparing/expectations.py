@@ -76,7 +76,7 @@ def _intensities(channels: Mapping[str, sitk.Image]) -> list[Finding]:
         array = _sample(image)
         if array.min() == array.max():
             found.append(Finding(
-                "constant", (name,), f"{name} has one intensity throughout, so it says nothing.",
+                "constant", (name,), f"{name} has one intensity throughout, so it counts as not given.",
                 "Check how it was exported, or leave it out.",
             ))  # fmt: skip
             continue

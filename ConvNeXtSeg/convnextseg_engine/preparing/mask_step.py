@@ -5,15 +5,15 @@ from __future__ import annotations
 import SimpleITK as sitk
 
 from ..images.study import Study
+from ..models.folder import ModelFolder
 from ..progress import Reporter
 from .brain_mask import dilated, mask_image, masked, removes
 from .brain_model import brain_by_model, chosen_channels, model_fingerprint, open_brain_model
 from .cache import PrepareCache, fingerprint
 from .options import PreparationOptions
 from .skull import is_skull_stripped
-from .steps import CACHED, DONE, NOT_NEEDED, SKIPPED, Step, Watch
+from .steps import BRAIN_MASK, CACHED, DONE, NOT_NEEDED, SKIPPED, Step, Watch
 
-_NAME = "brain mask"
 # An image whose skull is gone loses less than this to a mask of the same brain; masks by different programs differ by
 # about as much. If it loses more, the mask knows better.
 _AGREES = 0.05
@@ -30,19 +30,20 @@ def brain_masked(
     """
     watch = Watch()
     if options.brain_mask is None and options.brain_mask_model is None:
-        return study, Step(_NAME, SKIPPED, watch.seconds, "No brain mask was asked for."), None
+        return study, Step(BRAIN_MASK, SKIPPED, watch.seconds, "No brain mask was asked for."), None
     stripped = {name for name, image in study.channels.items() if is_skull_stripped(image)}
     if options.brain_mask is not None:
         mask, state, source = options.brain_mask, DONE, "the given mask"
     elif len(stripped) == len(study.channels):
         return (
             study,
-            Step(_NAME, NOT_NEEDED, watch.seconds, _NOTHING_LEFT),
+            Step(BRAIN_MASK, NOT_NEEDED, watch.seconds, _NOTHING_LEFT),
             None,
         )
     else:
-        mask, state = _by_model(study, options, cache, reporter)
-        source = f"the model {options.brain_mask_model}"
+        model = open_brain_model(options.brain_mask_model)
+        mask, state = _by_model(study, model, options, cache, reporter)
+        source = f"the model {model.spec}"
     mask = dilated(mask, options.dilation_mm)
     channels, changed = {}, []
     for name, image in study.channels.items():
@@ -55,7 +56,7 @@ def brain_masked(
     if not changed:
         return (
             study,
-            Step(_NAME, NOT_NEEDED, watch.seconds, _NOTHING_LEFT),
+            Step(BRAIN_MASK, NOT_NEEDED, watch.seconds, _NOTHING_LEFT),
             None,
         )
     grown = f", grown by {options.dilation_mm:g} mm" if options.dilation_mm else ""
@@ -63,17 +64,16 @@ def brain_masked(
     sentence = f"{', '.join(changed)}: 0 outside the brain, by {source}{grown}."
     if kept:
         sentence += f" Already without skull: {', '.join(kept)}."
-    return Study(channels, study.reference), Step(_NAME, state, watch.seconds, sentence), mask
+    return Study(channels, study.reference), Step(BRAIN_MASK, state, watch.seconds, sentence), mask
 
 
 def _by_model(
-    study: Study, options: PreparationOptions, cache: PrepareCache, reporter: Reporter
+    study: Study, model: ModelFolder, options: PreparationOptions, cache: PrepareCache, reporter: Reporter
 ) -> tuple[sitk.Image, str]:
-    model = open_brain_model(options.brain_mask_model)
     given = chosen_channels(study, model)
     grid = study.reference_grid
     key = cache.key(
-        _NAME, model=model_fingerprint(model), grid=grid.to_dict(),
+        BRAIN_MASK, model=model_fingerprint(model), grid=grid.to_dict(),
         channels={name: fingerprint(study.channels[source]) for name, source in sorted(given.items())},
     )  # fmt: skip
     inside = cache.mask(key, grid.shape)

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+BRAIN_MASK = "brain mask"  # name of that step
 DONE, CACHED, SKIPPED, NOT_NEEDED = "done", "cached", "skipped", "not needed"
 
 

@@ -58,6 +58,7 @@ class _Operations:
         """Segment the study whose channels lie in the exchange folder; the mask goes there too."""
         from ..inference.options import SegmentOptions
         from ..inference.segment import segment
+        from ..inference.study_warnings import told_once
         from .exchange import Exchange
         from .preparation import prepared_study
 
@@ -87,7 +88,7 @@ class _Operations:
             "missing": result.missing,
             "plan": result.plan,
             "reasons": result.reasons,
-            "warnings": [*prepared.warnings, *result.warnings],
+            "warnings": told_once(prepared, result.warnings),
         } | prepared.to_dict()
 
     def prepare(self, args: dict[str, Any], reporter: Reporter) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import subprocess
 import sys
@@ -15,12 +16,16 @@ import pytest
 
 from convnextseg_engine.cohort.cluster import on_cluster
 from convnextseg_engine.cohort.csv_source import cases_of_csv
+from convnextseg_engine.cohort.mask_pattern import MaskPattern
+from convnextseg_engine.cohort.preparation import CohortPreparation
 from convnextseg_engine.cohort.run import run_cohort
 from convnextseg_engine.cohort.settings import Settings, content_of
 from convnextseg_engine.errors import InputError
+from convnextseg_engine.images.files import write_image
+from convnextseg_engine.images.grid import Grid
 from convnextseg_engine.progress import Reporter
 from engine.cohort.small_cohort import write_cohort
-from engine.inference.tiny_model import CHANNELS, write_tiny_model
+from engine.inference.tiny_model import CHANNELS, ball, write_tiny_model
 
 CASES = 8
 HELD_CASE = Path(__file__).with_name("held_case.py")
@@ -99,20 +104,38 @@ def cluster(scheduler: Cluster) -> Cluster:
     return scheduler.with_two_workers()
 
 
-def test_cluster_and_this_process_give_the_same_masks(tmp_path: Path, cluster: Cluster) -> None:
+def test_cluster_and_this_process_prepare_alike_and_give_the_same_masks(tmp_path: Path, cluster: Cluster) -> None:
     model = write_tiny_model(tmp_path / "tiny")
-    settings = Settings(str(model.path), content_of(model), "cpu", "torch", ending=".nrrd")
-    cases = cases_of_csv(write_cohort(tmp_path / "in", 2), CHANNELS)
+    preparation = CohortPreparation(register="check", expectations=True, dilation_mm=2.0, use_cache=False)
+    content = content_of(model)
+    settings = Settings(str(model.path), content, "cpu", "torch", ending=".nrrd", preparation=preparation)
+    source = write_cohort(tmp_path / "in", 2)
+    grid = Grid((32,) * 3, (2.0,) * 3, (-31.0,) * 3, (1, 0, 0, 0, 1, 0, 0, 0, 1))
+    (tmp_path / "in" / "masks").mkdir()
+    for index in range(2):
+        inside = ball(grid, (0, 0, 0), 20.0 + 5 * index)
+        write_image(grid.image(inside.astype("uint8")), tmp_path / "in" / "masks" / f"case-{index}.nrrd")
+    pattern = "masks/{case}.nrrd"
+    cases = cases_of_csv(source, CHANNELS, masks=MaskPattern.starting_at(tmp_path / "in", pattern))
     run_cohort(cases, settings, tmp_path / "there", Reporter(), on_cluster(cluster.address))
-    command = [sys.executable, "-m", "convnextseg_engine.cli", "batch", tmp_path / "in" / "cohort.csv"]
+    command = [sys.executable, "-m", "convnextseg_engine.cli", "batch", source, "--brain-mask", pattern]
     command += ["--model", model.path, "--output", tmp_path / "here", "--format", ".nrrd", "--backend", "torch"]
-    command += ["--device", "cpu"]
+    command += ["--device", "cpu", "--no-prepare-cache", "--brain-mask-dilation", "2"]
     one_thread = os.environ | {"OMP_NUM_THREADS": "1"}  # as the workers have
     here = subprocess.run(command, env=one_thread, capture_output=True, text=True, check=False)
     assert here.returncode == 0, here.stderr
+    assert (tmp_path / "here" / "cohort.json").read_bytes() == (tmp_path / "there" / "cohort.json").read_bytes()
     for case in cases:
         name = f"{case.id}/segmentation.nrrd"
         assert (tmp_path / "here" / name).read_bytes() == (tmp_path / "there" / name).read_bytes()
+        told = [
+            json.loads((tmp_path / place / case.id / "report.json").read_text(encoding="utf-8"))
+            for place in ("here", "there")
+        ]
+        masked = [report["preparation"]["steps"][0] for report in told]
+        assert [(step["name"], step["state"]) for step in masked] == [("brain mask", "done")] * 2
+        assert told[0]["expectations"] == told[1]["expectations"]
+        assert told[0]["warnings"] == told[1]["warnings"]
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])

@@ -38,7 +38,7 @@ def test_every_case_gets_a_mask_a_report_and_a_line(tmp_path: Path, settings: Se
     listed = table(tmp_path / "out")
     assert [line["case"] for line in listed] == ["case-0", "case-1", "case-2"]
     for line in listed:
-        report = json.loads((tmp_path / "out" / line["case"] / "report.json").read_text())
+        report = json.loads((tmp_path / "out" / line["case"] / "report.json").read_text(encoding="utf-8"))
         assert (tmp_path / "out" / line["case"] / "segmentation.seg.nrrd").is_file()
         for label in report["labels"]:
             assert float(line[f"{label['name']} [mL]"]) == label["volume_ml"]
