@@ -2,12 +2,14 @@
 
 A class name in a file says little (any width has the same one), so nothing is read from names of classes. Which
 extent of which weight is the number of channels, the width or the kernel is found by building the network twice without
-memory, once with another value, and looking at what changed.
+memory, once with another value, and looking at what changed. Even that takes tenths of a second a network, and MONAI
+seconds to import, so a family is only built if the weights hold the one by which it is known (``Family.landmark``).
 """
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -22,9 +24,10 @@ Shapes = dict[str, tuple[int, ...]]
 OutputAxes = dict[str, tuple[int, ...]]
 
 # Numbers to build with that no architecture has of its own accord at the same places.
-_INPUTS, _OUTPUTS = 2, 3
-# What the listed sizes do not say: response normalisation, and MONAI's shape of MedNeXt.
-_OPTIONS = ({}, {"grn": True}, {"shape": "monai"}, {"grn": True, "shape": "monai"})
+INPUTS, OUTPUTS = 2, 3
+# What the listed sizes do not say: response normalisation, and MONAI's shape of MedNeXt. The first that fits is the
+# simplest description: the published shape where both are the same network, as for MedNeXt-S.
+OPTIONS = ({}, {"grn": True}, {"shape": "monai"}, {"grn": True, "shape": "monai"})
 
 
 @dataclass(frozen=True)
@@ -50,29 +53,31 @@ def fits(found: Shapes) -> list[Fit]:
     Args:
         found: Name to shape, without heads of deep supervision.
     """
+    families = [family for family in NETWORKS.values() if family.variants and family.landmark in found]
+    fitting = [fit for family in families for fit in _fits_of_family(family, found)]
+    # The size whose width was not changed is the simpler description where two sizes differ in nothing else.
+    listed = [fit for fit in fitting if _is_listed(fit.network)]
+    return listed if len({_without_size(fit.network) for fit in fitting}) == 1 and listed else fitting
+
+
+def _fits_of_family(family: Family, found: Shapes) -> list[Fit]:
+    sizes = described_sizes(family, found)
+    for option in OPTIONS:
+        if all(family.takes(argument) for argument in option):
+            fitting = [fit for size in sizes if (fit := fit_of(size | option, found)) is not None]
+            if fitting:
+                return fitting
+    return []
+
+
+def described_sizes(family: Family, found: Shapes) -> list[dict[str, Any]]:
+    """Return what ``networks.registry.build`` takes for each size of a family, with the dimension of the weights."""
     dim = 3 if any(len(shape) == 5 for shape in found.values()) else 2
-    fitting = [fit for family in NETWORKS.values() for fit in _fits_of_family(family, dim, found)]
-    # The published shape is the simpler description where both are the same network, as for MedNeXt-S; so is the size
-    # whose width was not changed, where two sizes differ in nothing else.
-    plain = [fit for fit in fitting if "shape" not in fit.network] or fitting
-    listed = [fit for fit in plain if _is_listed(fit.network)]
-    return listed if len({_without_size(fit.network) for fit in plain}) == 1 and listed else plain
-
-
-def _fits_of_family(family: Family, dim: int, found: Shapes) -> list[Fit]:
-    fitting: list[Fit] = []
-    akin = False
-    for variant in family.variants:
-        if dim not in variant.dims:
-            continue
-        described = {"name": family.name} | variant.arguments | ({"dim": dim} if family.takes("dim") else {})
-        base = _shapes(described, _INPUTS, _OUTPUTS)
-        akin = akin or (base is not None and bool(set(base) & set(found)))
-        if not akin:
-            break  # the sizes of a family name their first layers alike
-        options = [option for option in _OPTIONS if all(family.takes(argument) for argument in option)]
-        fitting += [fit for option in options if (fit := fit_of(described | option, found)) is not None]
-    return fitting
+    return [
+        {"name": family.name} | variant.arguments | ({"dim": dim} if family.takes("dim") else {})
+        for variant in family.variants
+        if dim in variant.dims
+    ]
 
 
 def _is_listed(network: dict[str, Any]) -> bool:
@@ -91,20 +96,37 @@ def fit_of(network: dict[str, Any], found: Shapes) -> Fit | None:
         network: What ``networks.registry.build`` takes; its width and kernel are replaced.
         found: Name to shape.
     """
-    base = _shapes(network, _INPUTS, _OUTPUTS)
+    base = shapes_of(network, INPUTS, OUTPUTS)
     if base is None or set(base) != set(found) or any(len(base[key]) != len(found[key]) for key in base):
+        return None
+    fit = nearest_fit(network, found)
+    return fit if fit is not None and shapes_of(fit.network, fit.inputs, fit.outputs) == found else None
+
+
+def nearest_fit(network: dict[str, Any], found: Shapes) -> Fit | None:
+    """Return a network with width, kernel, inputs and outputs as most of the weights that show them have them.
+
+    Args:
+        network: As for :func:`fit_of`.
+        found: Name to shape; weights may be missing, too many or of wrong shape.
+
+    Returns:
+        None if no weight shows one of the numbers.
+    """
+    base = shapes_of(network, INPUTS, OUTPUTS)
+    if base is None:
         return None
     described = dict(network)
     for argument in ("kernel", "width"):
         if argument in network:
             value = network[argument]
             other = value + 2 if argument == "kernel" else 2 * value
-            changed = _shapes(network | {argument: other}, _INPUTS, _OUTPUTS)
+            changed = shapes_of(network | {argument: other}, INPUTS, OUTPUTS)
             described[argument] = _value(base, changed, found, value, other) or value
-    inputs = _value(base, _shapes(network, _INPUTS + 1, _OUTPUTS), found, _INPUTS, _INPUTS + 1)
-    more_outputs = _shapes(network, _INPUTS, _OUTPUTS + 1)
-    outputs = _value(base, more_outputs, found, _OUTPUTS, _OUTPUTS + 1)
-    if not inputs or not outputs or _shapes(described, inputs, outputs) != found:
+    inputs = _value(base, shapes_of(network, INPUTS + 1, OUTPUTS), found, INPUTS, INPUTS + 1)
+    more_outputs = shapes_of(network, INPUTS, OUTPUTS + 1)
+    outputs = _value(base, more_outputs, found, OUTPUTS, OUTPUTS + 1)
+    if not inputs or not outputs:
         return None
     return Fit(described, inputs, outputs, _by_name(_differing(base, more_outputs)))
 
@@ -114,8 +136,8 @@ def output_axes(network: dict[str, Any], inputs: int, outputs: int) -> OutputAxe
 
     Besides the last layer these are layers before it that are as wide as there are outputs (MONAI's UNet has such).
     """
-    base = _shapes(network, inputs, outputs) or {}
-    return _by_name(_differing(base, _shapes(network, inputs, outputs + 1)))
+    base = shapes_of(network, inputs, outputs) or {}
+    return _by_name(_differing(base, shapes_of(network, inputs, outputs + 1)))
 
 
 def reordered(tensors: dict[str, torch.Tensor], axes: OutputAxes, order: list[int]) -> dict[str, torch.Tensor]:
@@ -150,7 +172,8 @@ def _by_name(places: list[tuple[str, int]]) -> OutputAxes:
     return {key: tuple(axis for other, axis in places if other == key) for key, _ in places}
 
 
-def _shapes(network: dict[str, Any], inputs: int, outputs: int) -> Shapes | None:
+def shapes_of(network: dict[str, Any], inputs: int, outputs: int) -> Shapes | None:
+    """Return name to shape of a network's weights, or None if there is no such network; takes no memory for them."""
     return _shapes_of(json.dumps(network, sort_keys=True), inputs, outputs)
 
 
@@ -174,11 +197,12 @@ def _differing(base: Shapes, changed: Shapes | None) -> list[tuple[str, int]]:
 
 
 def _value(base: Shapes, changed: Shapes | None, found: Shapes, value: int, other: int) -> int | None:
-    """Return the argument that was ``value`` for ``base`` and ``other`` for ``changed``, as ``found`` has it."""
+    """Return the argument that was ``value`` for ``base``, ``other`` for ``changed``, as most of ``found`` has it."""
+    shown: Counter[int] = Counter()
     for key, axis in _differing(base, changed):
         slope, rest = divmod(changed[key][axis] - base[key][axis], other - value)
-        if rest == 0 and slope > 0:
+        if rest == 0 and slope > 0 and axis < len(found.get(key, ())):
             result, rest = divmod(found[key][axis] - (base[key][axis] - slope * value), slope)
             if rest == 0 and result > 0:
-                return result
-    return None
+                shown[result] += 1
+    return shown.most_common(1)[0][0] if shown else None

@@ -17,9 +17,10 @@ from ..models.checksums import sha256_of
 from ..models.folder import ModelFolder
 from ..models.metadata import Metadata
 from ..networks.extents import check_patch, smallest_patch
-from ..networks.registry import build
+from ..networks.registry import NETWORKS, build
 from ..networks.slicewise import SliceWise, slicing_axis
 from .card import model_card
+from .unsafe import COMPLEX, QUANTISED, UnsupportedTensors
 
 INTENDED_USE = (
     "Imported from another program; not for clinical use. What it was trained for, and how well it does it, only its "
@@ -119,14 +120,18 @@ class ImportedModel:
         # On the meta device: a description that asks for terabytes takes no memory.
         with torch.device("meta"):
             network = build(self.network, len(self.channels), self.contract.network_outputs)
-        expected = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
+        own = network.state_dict()
+        expected = {key: tuple(tensor.shape) for key, tensor in own.items()}
         network = self._of_volumes(network)
         check_patch(network, self.patch)
         for state in self.state_dicts:
             check_fit({key: tuple(tensor.shape) for key, tensor in state.items()}, expected)
             for key, tensor in state.items():
+                if own[key].is_floating_point() and not tensor.is_floating_point():
+                    raise UnsupportedTensors(COMPLEX if tensor.is_complex() else QUANTISED, key)
                 check_finite(key, tensor)
-        self._check_outputs(network)
+        if not NETWORKS[self.network["name"]].variants:  # networks with names have the outputs that they are asked for
+            self._check_outputs(network)
 
     def _check_outputs(self, network: torch.nn.Module) -> None:
         # A network can have any number of outputs whatever it was asked for: MONAI's SegResNet without its last layer.

@@ -13,9 +13,10 @@ import struct
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from .unsafe import UnsafeCheckpoint
+from .unsafe import UnsafeCheckpoint, UnsupportedTensors
 
 # What a pickle may build beyond its own size. Plans of hundreds of cases, and optimiser states of the largest MedNeXt,
 # take less than half of it.
@@ -33,6 +34,13 @@ _MARK = object()
 
 class Malformed(Exception):
     """The pickle is cut short or contradicts itself; the argument says how, as part of a sentence."""
+
+
+@dataclass(frozen=True)
+class Unsupported:
+    """Stands in the table for a name that is known and harmless, but makes tensors that are no weights of ours."""
+
+    kind: str
 
 
 class Rebuilt(ABC):
@@ -201,7 +209,10 @@ class PickleMachine:
         full = f"{_MODERN_MODULES.get(module, module)}.{name}"
         if full not in self._names:
             raise UnsafeCheckpoint("".join(c if c.isprintable() else "?" for c in full[:120]))
-        self.push(self._names[full])
+        found = self._names[full]
+        if isinstance(found, Unsupported):
+            raise UnsupportedTensors(found.kind)
+        self.push(found)
 
     def call(self, arguments: Any) -> None:
         """Call the function on top. Values that a file can build are no functions, so it is one of the table."""

@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 
 from ..errors import InputError
 from .safe_pickle import load_torch
-from .unsafe import DamagedCheckpoint
+from .unsafe import COMPLEX, EIGHT_BITS, DamagedCheckpoint, UnsupportedTensors
 
 # Under which names training scripts store weights: plain PyTorch and ConvUNeXt ("model"), Lightning and nnU-Net v1
 # ("state_dict"), nnU-Net v2 ("network_weights"), MONAI's CheckpointSaver ("model", "net").
@@ -92,9 +92,14 @@ def _read_safetensors(path: Path) -> Tensors:
         raise DamagedCheckpoint(path.name, "Its list of tensors is longer than its content can need.")
     try:
         with safe_open(path, framework="pt") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no dictionary)
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no dictionary)
     except (SafetensorError, OSError, ValueError, RuntimeError, OverflowError) as error:
         raise DamagedCheckpoint(path.name, f"As a safetensors file it is broken: {_first_line(error)}.") from error
+
+    for key, tensor in tensors.items():
+        if tensor.is_complex() or (tensor.is_floating_point() and tensor.element_size() == 1):
+            raise UnsupportedTensors(COMPLEX if tensor.is_complex() else EIGHT_BITS, key)
+    return tensors
 
 
 def _first_line(error: Exception) -> str:

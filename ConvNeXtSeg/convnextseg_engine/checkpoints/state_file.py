@@ -7,8 +7,9 @@ from typing import Any
 
 from ..errors import InputError
 from ..images.resample import OUR_AXES
-from ..networks.registry import NETWORKS, named
+from ..networks.registry import NETWORKS, name_of, named
 from .answers import ImportAnswers, NeedsAnswer, Question, Questions, places
+from .closest import closest
 from .fitting import Fit, Shapes, fit_of, fits, reordered
 from .imported import ImportedModel, sources_of
 from .intensity_answer import FORMS, intensity_from
@@ -126,21 +127,31 @@ def _network(found: Shapes, answers: ImportAnswers) -> Fit:
         if fit is not None:
             return fit
         others = fits(found)
+        near = None if others else closest(found, network)
         raise InputError(
-            f"The weights are not those of {answers.network}.",
-            reason=f"By their names and shapes they are of: {_listed(others)}." if others else "",
+            f"The weights are not those of the network that --network names, {answers.network}.",
+            reason=f"By their names and shapes they are of: {_listed(others)}."
+            if others
+            else near.told()
+            if near
+            else "They have no weight in common with it.",
             remedy="Leave --network out, and the network is read from the weights."
             if others
-            else "“convnextseg networks list” shows the networks that are known.",
+            else "Name another network with --network (“convnextseg networks list” shows them), or take the file from "
+            "its source again.",
             code="wrong-network",
         )
     possible = fits(found)
     if not possible:
+        near = closest(found)
         some = sorted(found)[:3]
         raise InputError(
             "The weights belong to no network that ConvNeXtSeg has.",
-            reason=f"They are called {', '.join(some)}{', …' if len(found) > 3 else ''}.",
-            remedy="“convnextseg networks list” shows the networks that are known. A MONAI bundle or the whole results "
+            reason=near.told() if near else f"They are called {', '.join(some)}{', …' if len(found) > 3 else ''}.",
+            remedy="If it is meant to be that network, save its whole state_dict again, with nothing added, and import "
+            "that file; a network that was changed cannot be imported."
+            if near
+            else "“convnextseg networks list” shows the networks that are known. A MONAI bundle or the whole results "
             "folder of nnU-Net also says what its network is.",
             code="unknown-network",
         )
@@ -162,7 +173,7 @@ def _with_norm(network: dict[str, Any], norm: str | None, of_monai: bool, questi
             f"The network cannot be given {norm} norm.",
             reason="The weights are of MONAI's MedNeXt with group norm; its layer norm has weights of other shapes."
             if network["name"] == "mednext"
-            else f"Only a MedNeXt leaves its norm open; by its weights this is {_name_of(network)}.",
+            else f"Only a MedNeXt leaves its norm open; by its weights this is {name_of(network)}.",
             remedy="Leave --norm out.",
             code="wrong-norm",
         )
@@ -187,15 +198,4 @@ def _usual_patch(fit: Fit, axes: str) -> tuple[int, int, int]:
 
 
 def _listed(possible: list[Fit]) -> str:
-    return " or ".join(dict.fromkeys(_name_of(fit.network) for fit in possible))
-
-
-def _name_of(network: dict[str, Any]) -> str:
-    """Return the registry's name of a network, without its width."""
-    family = NETWORKS[network["name"]]
-    for variant in family.variants:
-        if all(network[key] == value for key, value in variant.arguments.items() if key not in ("kernel", "width")):
-            kernel = f"-k{network['kernel']}" if variant.kernels else ""
-            dim = network.get("dim", variant.dims[0])
-            return f"{variant.stem}{kernel}{'' if dim == variant.dims[0] else f'-{dim}d'}"
-    return family.name
+    return " or ".join(dict.fromkeys(name_of(fit.network) for fit in possible))

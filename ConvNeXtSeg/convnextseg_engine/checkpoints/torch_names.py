@@ -9,6 +9,8 @@ from typing import Any
 import torch
 
 from .allowed_names import PLAIN_NAMES
+from .pickle_machine import Unsupported
+from .unsafe import COMPLEX, EIGHT_BITS, NESTED, QUANTISED, SPARSE
 
 _STORAGES = {
     "DoubleStorage": torch.float64,
@@ -21,6 +23,21 @@ _STORAGES = {
     "CharStorage": torch.int8,
     "ByteStorage": torch.uint8,
     "BoolStorage": torch.bool,
+}
+# What genuine files also name, to say it in the refusal; nothing of it is rebuilt.
+_UNSUPPORTED = {
+    SPARSE: ("torch._utils._rebuild_sparse_tensor", "torch._utils._rebuild_sparse_csr_tensor"),
+    QUANTISED: (
+        "torch._utils._rebuild_qtensor",
+        *(f"torch.{name}Storage" for name in ("QInt8", "QUInt8", "QInt32", "QUInt4x2", "QUInt2x4")),
+        *(f"torch.{name}" for name in ("qint8", "quint8", "qint32", "quint4x2", "quint2x4")),
+    ),
+    NESTED: ("torch._utils._rebuild_nested_tensor",),
+    COMPLEX: (
+        *(f"torch.Complex{name}Storage" for name in ("Float", "Double")),
+        *(f"torch.complex{bits}" for bits in (32, 64, 128)),
+    ),
+    EIGHT_BITS: tuple(f"torch.float8_{form}" for form in ("e4m3fn", "e4m3fnuz", "e5m2", "e5m2fnuz", "e8m0fnu")),
 }
 _MOST_DIMENSIONS = 8
 # One weight may stand under several names (nnU-Net's under four); a file whose tensors all share the same numbers would
@@ -55,6 +72,7 @@ def torch_names(size: int) -> dict[str, Any]:
         names |= {f"{module}.{name}": dtype for name, dtype in _STORAGES.items()}
     names["torch.storage.UntypedStorage"] = torch.uint8
     names |= {str(dtype): dtype for dtype in _STORAGES.values()}  # "torch.float32"
+    names |= {name: Unsupported(kind) for kind, listed in _UNSUPPORTED.items() for name in listed}
     return names | {
         "torch._utils._rebuild_tensor": rebuild,
         "torch._utils._rebuild_tensor_v2": rebuild,

@@ -47,6 +47,8 @@ class Family:
         divisor: What each extent of the input must be divisible by.
         smallest: The smallest extent of the input.
         patches: Default window as ``(D, H, W)`` for each dimension; a 2D network's window is one slice thick.
+        landmark: Name of a weight that every network of the family has: weights without it are not the family's, which
+            is known without building anything (MONAI alone takes seconds to import).
     """
 
     name: str
@@ -58,6 +60,7 @@ class Family:
     divisor: int = 1
     smallest: int = 1
     patches: dict[int, tuple[int, int, int]] = field(default_factory=lambda: dict(PATCHES))
+    landmark: str = ""
 
     def takes(self, argument: str) -> bool:
         """Say whether ``argument`` can be chosen for this architecture."""

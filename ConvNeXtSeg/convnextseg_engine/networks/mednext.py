@@ -14,13 +14,14 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
+from .arguments import check_odd_kernel, check_one_of, check_whole
 from .fused import recycled
 from .fused.block import fused_block
 from .fused.pointwise import pointwise
 from .fused.rule import applies
 
-# Far beyond any published MedNeXt (32 or 64 wide, kernel 3 to 7); a damaged description must not ask for terabytes.
-_WIDEST, _LARGEST_KERNEL = 1024, 15
+# Far beyond any published MedNeXt (32 or 64 wide); a damaged description must not ask for terabytes.
+_WIDEST = 1024
 _CONV = {2: nn.Conv2d, 3: nn.Conv3d}
 _TRANSPOSED = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
 
@@ -214,9 +215,12 @@ class MedNeXt(nn.Module):
         shape: str = "published",
     ):
         super().__init__()
-        known = size in SIZES and dim in _CONV and norm in ("group", "layer") and shape in ("published", "monai")
-        if not known or kernel not in range(1, _LARGEST_KERNEL + 1, 2) or width not in range(1, _WIDEST + 1):
-            raise ValueError(f"no MedNeXt has size={size!r}, kernel={kernel}, width={width}, dim={dim}, norm={norm!r}")
+        check_one_of("size", size, SIZES)
+        check_one_of("dim", dim, _CONV)
+        check_one_of("norm", norm, ("group", "layer"))
+        check_one_of("shape", shape, ("published", "monai"))
+        check_odd_kernel(kernel)
+        check_whole("width", width, 1, _WIDEST)
         scale = SIZES[size]
         expansion, blocks = scale.expansion, scale.blocks
         widths = [width * 2**i for i in range(5)]

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from ..errors import InputError
-from .arguments import check_whole
+from .arguments import LARGEST_KERNEL, check_whole
 from .catalogue import (
     attention_unet,
     convnext_unet,
@@ -142,6 +142,7 @@ def named(name: str) -> NetworkInfo:
     chosen = {key: int(match[key]) for key in ("kernel", "width") if match[key]}
     if dim not in variant.dims or (variant.kernels and "kernel" not in chosen):
         raise _unknown(name)
+    _check_kernel(name, variant, chosen.get("kernel"))
     for key in chosen:
         if not family.takes(key):
             raise InputError(
@@ -151,8 +152,17 @@ def named(name: str) -> NetworkInfo:
             )
     network = {"name": family.name} | variant.arguments | chosen | ({"dim": dim} if family.takes("dim") else {})
     if "width" in chosen or ("kernel" in chosen and chosen["kernel"] not in variant.kernels):
-        with torch.device("meta"):
-            build(network, 1, 1)  # takes no memory, and refuses what cannot be
+        try:
+            with torch.device("meta"):
+                build(network, 1, 1)  # takes no memory, and refuses what cannot be
+        except InputError as error:
+            raise InputError(
+                f"There is no network “{name}”.",
+                reason=error.reason,
+                remedy="Choose another width or kernel, or leave them out; “convnextseg networks list” shows the usual "
+                "ones.",
+                code="unknown-network",
+            ) from error
     other_width = chosen.get("width") if chosen.get("width") != variant.arguments.get("width") else None
     kernel = chosen.get("kernel")
     if not variant.kernels and kernel == variant.arguments.get("kernel"):
@@ -161,6 +171,40 @@ def named(name: str) -> NetworkInfo:
         _canonical(variant, kernel, other_width, dim), family.title, network, dim, family.patches[dim],
         family.divisor, family.smallest, family.paper, family.licence, memory_of(network),
     )  # fmt: skip
+
+
+def name_of(network: dict[str, Any]) -> str:
+    """Return the name of a network: the inverse of :func:`named`, as far as a name can say what it is.
+
+    A network whose size has no name has its family's name.
+
+    Raises:
+        InputError: If the family is unknown.
+    """
+    family = _family(network)
+    for variant in family.variants:
+        usual = variant.arguments
+        if all(network.get(key) == value for key, value in usual.items() if key not in ("kernel", "width")):
+            kernel, width = network.get("kernel"), network.get("width")
+            return _canonical(
+                variant,
+                kernel if variant.kernels or kernel != usual.get("kernel") else None,
+                width if width != usual.get("width") else None,
+                network.get("dim", variant.dims[0]),
+            )
+    return family.name
+
+
+def _check_kernel(name: str, variant: Variant, kernel: int | None) -> None:
+    if kernel is None or (kernel % 2 == 1 and kernel <= LARGEST_KERNEL):
+        return
+    listed = [_canonical(variant, known, None, variant.dims[0]) for known in variant.kernels] or [variant.stem]
+    raise InputError(
+        f"There is no network “{name}”.",
+        reason=f"Its kernel would be {kernel}; a kernel is odd, so that it has a middle, and {LARGEST_KERNEL} at most.",
+        remedy=f"Write {' or '.join(listed)}, for example.",
+        code="unknown-network",
+    )
 
 
 def _family(network: dict[str, Any]) -> Family:
@@ -195,10 +239,14 @@ def _canonical(variant: Variant, kernel: int | None, width: int | None, dim: int
 
 
 def _unknown(name: str) -> InputError:
-    alike = difflib.get_close_matches(name.strip().lower(), names(), n=5, cutoff=0.5)
+    typed = name.strip().lower()
+    # What only lacks its kernel is closer than any other spelling.
+    longer = [listed for listed in names() if typed and listed.startswith(f"{typed}-")]
+    alike = list(dict.fromkeys([*longer, *difflib.get_close_matches(typed, names(), n=5, cutoff=0.5)]))[:5]
     return InputError(
         f"There is no network “{name}”.",
         reason=f"Names that look alike: {', '.join(alike)}." if alike else "",
-        remedy="“convnextseg networks list” shows all of them.",
+        remedy=(f"Write {alike[0]}, if that is meant; " if alike else "")
+        + "“convnextseg networks list” shows all of them.",
         code="unknown-network",
     )

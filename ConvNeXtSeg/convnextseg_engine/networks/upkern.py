@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..errors import InputError
+from .arguments import LARGEST_KERNEL
 
 # The families that take a “kernel” and are built of depthwise ConvNeXt blocks.
 GROWING_FAMILIES = ("mednext", "convunext", "convnext-unet")
@@ -62,12 +63,16 @@ def grown_network(network: dict[str, Any], kernel: int) -> dict[str, Any]:
             reason=f"Only depthwise ConvNeXt networks can: {', '.join(GROWING_FAMILIES)}.",
             remedy="Choose a model with such a network; “convnextseg models show” tells it.", code="not-growable",
         )  # fmt: skip
-    if kernel <= present or kernel % 2 == 0:
+    if kernel <= present or kernel % 2 == 0 or kernel > LARGEST_KERNEL:
         raise InputError(
             f"The kernel cannot be grown from {present} to {kernel}.",
-            reason="A kernel is odd, so that it has a middle, and growing makes it larger.",
-            remedy=f"Choose {present + 2}, for example.", code="bad-kernel",
-        )  # fmt: skip
+            reason=f"A kernel is odd, so that it has a middle, growing makes it larger, and {LARGEST_KERNEL} is the "
+            "largest.",
+            remedy=f"Choose {present + 2}, for example."
+            if present < LARGEST_KERNEL
+            else "Train this model as it is: its kernels are the largest already.",
+            code="bad-kernel",
+        )
     return network | {"kernel": kernel}
 
 

@@ -184,7 +184,7 @@ def test_a_wrong_network_name_is_answered_with_the_right_one(tiny_file: Path) ->
 def test_weights_that_several_networks_have_need_the_name(tmp_path: Path) -> None:
     network = {"name": "unet3d", "norm": "instance", "width": 16}
     save_file(_weights(network), tmp_path / "w.safetensors")
-    with pytest.raises(NeedsAnswer, match="--network unet3d-layer or unet3d-instance or unet3d-group"):
+    with pytest.raises(NeedsAnswer, match="--network unet3d-layer-w16 or unet3d-instance-w16 or unet3d-group-w16"):
         state_file.read(tmp_path / "w.safetensors", ANSWERS)
     read = state_file.read(tmp_path / "w.safetensors", replace(ANSWERS, network="unet3d-instance", norm=None))
     assert read.network == network

@@ -21,4 +21,5 @@ FAMILY = Family(
     variants=(Variant("attention-unet", {"width": 32}),),
     divisor=16,
     smallest=16,
+    landmark="model.0.conv.0.conv.weight",
 )

@@ -19,4 +19,5 @@ FAMILY = Family(
     licence="of encoder weights: BSD-3-Clause (torchvision), Apache-2.0 or CC-BY-NC-4.0 (timm, by file)",
     divisor=32,
     smallest=32,
+    landmark="encoder.stem.0.weight",
 )

@@ -15,4 +15,5 @@ FAMILY = Family(
     licence="none stated by the authors",
     divisor=1,
     smallest=64,
+    landmark="down1.0.weight",
 )

@@ -17,4 +17,5 @@ FAMILY = Family(
     licence="Apache-2.0 (the authors' release)",
     divisor=16,
     smallest=16,
+    landmark="enc_block_0.0.conv1.weight",
 )

@@ -14,4 +14,5 @@ FAMILY = Family(
     variants=(Variant("resunet", {"width": 64}),),
     divisor=8,
     smallest=8,
+    landmark="decoder.0.branch.0.weight",
 )

@@ -22,4 +22,5 @@ FAMILY = Family(
     licence="Apache-2.0 (MONAI's bundle brats_mri_segmentation, of narrower shape)",
     divisor=8,
     smallest=8,
+    landmark="convInit.conv.weight",
 )

@@ -14,4 +14,5 @@ FAMILY = Family(
     variants=(Variant("unet", {"width": 32}),),
     divisor=16,
     smallest=16,
+    landmark="decoder.0.0.weight",
 )

@@ -14,4 +14,5 @@ FAMILY = Family(
     variants=tuple(Variant(f"unet3d-{norm}", {"norm": norm, "width": 32}, dims=(3,)) for norm in NORMS),
     divisor=8,
     smallest=8,
+    landmark="up.0.weight",
 )

@@ -23,4 +23,5 @@ FAMILY = Family(
     variants=(Variant("unet++", {"width": 32}),),
     divisor=16,
     smallest=16,
+    landmark="conv_0_0.conv_0.conv.weight",
 )
