@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import random
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -67,3 +69,38 @@ def test_types_and_small_tensors() -> None:
     small = recycled.empty((3, 4), LIKE)
     del small
     assert recycled.held_bytes() == 0
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_tensors_of_many_sizes_never_share_memory_and_their_gaps_merge(
+    threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recycled, "_BLOCK_BYTES", 1 << 24)
+    monkeypatch.setattr(recycled, "_SMALLEST_BYTES", 1)
+
+    def come_and_go(seed: int) -> None:
+        dice, alive = random.Random(seed), []
+        for number in range(300):
+            if len(alive) > 12 or (alive and dice.random() < 0.4):
+                tensor, mark = alive.pop(dice.randrange(len(alive)))
+                assert tensor.eq(mark).all()
+            else:
+                mark = 1000 * seed + number
+                alive.append((recycled.empty((dice.randint(1, 40_000),), LIKE).fill_(mark), mark))
+        assert all(tensor.eq(mark).all() for tensor, mark in alive)
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(come_and_go, range(threads)))
+    gc.collect()
+    waiting = recycled.held_bytes()
+    assert 0 < waiting < 1 << 24  # one block was enough, because gaps merged
+    whole = recycled.empty((waiting // 4,), LIKE)
+    assert recycled.held_bytes() == 0
+    assert whole.data_ptr() % 64 == 0
+
+
+def test_more_than_a_block_is_one_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recycled, "_BLOCK_BYTES", 1 << 21)
+    small, large = recycled.empty(SHAPE, LIKE), recycled.empty((3, *SHAPE), LIKE)
+    del small, large
+    assert recycled.held_bytes() == 4 * 600 * 700 * 4
