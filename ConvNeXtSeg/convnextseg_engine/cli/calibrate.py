@@ -13,6 +13,8 @@ from .named_files import given_path
 from .output import Output, table
 
 if TYPE_CHECKING:
+    from ..models.folder import ModelFolder
+    from ..models.store import ModelStore, VersionInfo
     from ..uncertainty.calibrate import Calibration
 
 
@@ -23,7 +25,10 @@ def add_action(actions: Any, common: argparse.ArgumentParser) -> None:
         description="Fit temperatures on the validation cases of a set and add the model with them as a new version. "
         "Its masks are the same.",
     )  # fmt: skip
-    parser.add_argument("model", metavar="MODEL", help="name, or name@vN, of a model in the store")
+    parser.add_argument(
+        "model", metavar="MODEL",
+        help="name (the version in use), name@vN (that one, a candidate too), or the path of a model folder",
+    )  # fmt: skip
     parser.add_argument("--cases", required=True, metavar="SET", help="folder of the case set")
     parser.add_argument(
         "--split", default="validation", choices=("validation", "test"),
@@ -47,6 +52,7 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
     from ..models.store import ModelStore
 
     store = ModelStore()
+    store.check_writable()
     model = store.open(arguments.model)
     case_set = CaseSet.open(given_path("--cases", arguments.cases))
     cases = case_set.cases(arguments.split)
@@ -57,6 +63,8 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
             remedy="Choose another split or case set; “convnextseg cases list” shows what a set has.",
             code="no-cases",
         )
+    name = model.metadata.name
+    base = _version_of(store, model) if name in store.names() else None
     reporter = output.reporter()
     reporter.progress("load", 0.0, f"model {model.spec}")
 
@@ -75,27 +83,78 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
             remedy="Choose cases in which it finds something.",
             code="nothing-to-calibrate",
         )
-    name = model.metadata.name
-    if name not in store.names():
+    if base is None:
         store.install(model.path)
+        base = _version_of(store, model)
     how = found.to_dict() | {"base": model.spec, "cases": [{"name": c.id, "sha256": c.hash} for c in cases]}
     with tempfile.TemporaryDirectory() as folder:
         staged = write_calibrated(model, Path(folder) / name, found.temperatures, _finite(how))
-        text = f"{model.spec} with calibrated probabilities; its masks are the same. No judging is needed."
-        version = store.add_candidate(
-            name, staged.path, {"outcome": "calibrated", "action": "promote", "text": text, "table": []}
-        )
-    output.result(_finite(found.to_dict()) | {"name": name, "version": version}, _told(found, f"{name}@{version}"))
+        version = store.add_candidate(name, staged.path, _verdict(base))
+    others = [] if "@" in arguments.model else [v for v in store.versions(name) if v.status == "candidate"]
+    others = [v.version for v in others if v.version != version]
+    output.result(
+        _finite(found.to_dict()) | {"name": name, "version": version, "base": base.version},
+        [
+            f"{name}@{base.version} ({base.status}) with calibrated probabilities is {name}@{version}.",
+            *_told(found),
+            _next_step(f"{name}@{version}", base),
+            *([f"To calibrate a candidate instead, write {name}@{others[-1]}."] if others else []),
+        ],
+    )
 
 
-def _told(found: Calibration, spec: str) -> list[str]:
+def _version_of(store: ModelStore, model: ModelFolder) -> VersionInfo:
+    """Return which version of the store ``model`` is."""
+    name, versions = model.metadata.name, store.versions(model.metadata.name)
+    if store.holds(model):
+        for known in versions:
+            if known.path.resolve() == model.path.resolve():
+                return known
+        for known in versions:  # a folder elsewhere with the same content
+            if known.version == model.metadata.version:
+                return known
+        return versions[0]
+    raise InputError(
+        f"There is another model named {name} on this computer.",
+        reason=f"The folder {model.path.name} is none of its versions, so the calibrated model cannot be one of them.",
+        remedy="Choose a version that “convnextseg models list” shows, or a folder with another name.",
+        code="other-model",
+    )
+
+
+def _verdict(base: VersionInfo) -> dict[str, Any]:
+    """Return what is recorded of the new version: its masks are those of ``base``, so is what was said about them."""
+    spec = f"{base.name}@{base.version}"
+    same = f"{spec} with calibrated probabilities; its masks are the same."
+    if base.status != "candidate":
+        text = f"{same} {spec} is or was in use, so no judging is needed."
+        return {"outcome": "calibrated", "action": "promote", "text": text, "table": []}
+    if not base.verdict:
+        text = f"{same} {spec} is a candidate that was never judged, and so is this."
+        return {"outcome": "calibrated", "action": "none", "text": text, "table": []}
+    text = f"{same} What was said about {spec} holds for it, too.\n{base.verdict.get('text', '')}"
+    return base.verdict | {"text": text}
+
+
+def _next_step(spec: str, base: VersionInfo) -> str:
+    promote = f"“convnextseg models promote {spec}” puts it to use"
+    if base.status != "candidate":
+        return f"{promote}."
+    outcome = base.verdict.get("outcome")
+    said = f"the verdict on it (“{outcome}”) holds for {spec}" if outcome else "it was never judged"
+    return (
+        f"{base.name}@{base.version} is a candidate that is not in use; {said}. {promote}, and with it the weights of "
+        f"{base.version}; “convnextseg models calibrate {base.name}” calibrates the version in use instead."
+    )
+
+
+def _told(found: Calibration) -> list[str]:
     rows = [["label", "error before", "after"]]
     rows += [[label, _share(before), _share(found.after[label])] for label, before in found.before.items()]
     return [
         *table([["region", "temperature"], *([name, f"{value:.2f}"] for name, value in found.temperatures.items())]),
         *table(rows),
         "The error is by how much a probability misses the frequency, within 10 mm of the predicted boundary.",
-        f"“convnextseg models promote {spec}” puts it to use.",
     ]
 
 

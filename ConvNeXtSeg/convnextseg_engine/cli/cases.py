@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 from ..errors import InputError
+from .channel_names import as_known
 from .label_options import check_background
-from .named_files import check_channel_names, chosen_reference, given_path, named_files
+from .named_files import chosen_reference, given_path, named_files
 from .output import Output, table
 
 if TYPE_CHECKING:
@@ -74,9 +75,10 @@ def _add(arguments: argparse.Namespace, output: Output) -> None:
     exists = folder.is_file() or (folder.is_dir() and any(folder.iterdir()))
     case_set = CaseSet.open(folder) if exists else None
     own = None if case_set or arguments.model else _own_contract(values)
+    renamed: dict[str, str] = {}
     if own is None and (case_set is None or arguments.model):
         model = _model(arguments.model)
-        check_channel_names(files, model.metadata.channels, f"the model {model.spec}")
+        renamed = as_known(files, model.metadata.channels, f"the model {model.spec}")
         if case_set and not case_set.contract.same_labels(model.contract):
             raise InputError(
                 f"The case set {folder.name} has other labels than the model {model.spec}.",
@@ -84,6 +86,12 @@ def _add(arguments: argparse.Namespace, output: Output) -> None:
                 remedy="Leave --model out to keep the set's labels, or choose another folder for a new set.",
                 code="other-contract",
             )
+    elif case_set:
+        # A set may get channels that its earlier cases lack, but one sequence must not lie in it under two names.
+        in_use = dict.fromkeys(name for case in case_set.cases() for name in case.channels)
+        renamed = as_known(files, tuple(in_use), f"the set {folder.name}", others=True)
+    files = {renamed.get(name, name): path for name, path in files.items()}
+    reference = renamed.get(reference, reference)
     contract = case_set.contract if case_set else own or model.contract
     study = Study({name: read_image(path, component_of(name)) for name, path in files.items()}, reference)
     mask = read_label(label, contract, study.reference_grid, values)
@@ -95,9 +103,12 @@ def _add(arguments: argparse.Namespace, output: Output) -> None:
         label.name: float((mask == label.value).sum()) * study.reference_grid.voxel_ml for label in contract.labels
     }
     output.result(
-        _described(case) | {"labels": [{"name": name, "volume_ml": round(v, 4)} for name, v in volumes.items()]},
+        _described(case)
+        | {"renamed": renamed}
+        | {"labels": [{"name": name, "volume_ml": round(v, 4)} for name, v in volumes.items()]},
         [
             f"{case.id} was added to {folder} ({case.split}).",
+            *(f"{given} is called {name} there, and was added under that name." for given, name in renamed.items()),
             *([f"The set is new and has labels of its own: {_names(own)}."] if own else []),
             *table([[name, f"{volume:.2f} mL"] for name, volume in volumes.items()]),
         ],
@@ -175,7 +186,7 @@ def _own_contract(values: dict[str, int] | None) -> LabelContract | None:
     """
     if values is None:
         return None
-    from ..labels.contract import exclusive_contract
+    from ..labels.contract import LARGEST_VALUE, exclusive_contract
     from ..labels.known_labels import label_named
     from ..models.store import ModelStore
 
@@ -186,6 +197,16 @@ def _own_contract(values: dict[str, int] | None) -> LabelContract | None:
                 return None
             break
     check_background(values.items(), "--label-values")
+    too_large = next((f"{name}={value}" for name, value in values.items() if value > LARGEST_VALUE), None)
+    if too_large:
+        raise InputError(
+            f"“{too_large}” in --label-values cannot be a label of a new set.",
+            reason="A set with labels of its own keeps the integers of the file, and its masks hold 1 to "
+            f"{LARGEST_VALUE}.",
+            remedy="Give the labels other integers in the file and in --label-values, or name a model that has these "
+            "labels with --model; then any integers can be translated to its own.",
+            code="bad-label-values",
+        )
     stated = sorted(((name, value) for name, value in values.items() if value), key=lambda item: item[1])
     return exclusive_contract(tuple(label_named(name, value) for name, value in stated))
 

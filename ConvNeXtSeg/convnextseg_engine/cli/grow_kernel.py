@@ -32,11 +32,17 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
     from ..training.grown_model import write_grown_model
 
     store = ModelStore()
+    store.check_writable()
     model = store.open(arguments.model)
+    if arguments.name in store.names():
+        raise InputError(
+            f"There is a model named {arguments.name} already.", reason="A model is never overwritten.",
+            remedy="Give the new one another name with --name.", code="exists",
+        )  # fmt: skip
     if not is_model_name(arguments.name):
         raise InputError(
             f"“{arguments.name}” cannot name a model.", reason="Its name becomes a folder.",
-            remedy="Use lower-case letters, digits and hyphens.", code="bad-name",
+            remedy="Give --name lower-case letters, digits and hyphens.", code="bad-name",
         )  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         grown = write_grown_model(model, arguments.kernel, arguments.name, Path(folder) / arguments.name)

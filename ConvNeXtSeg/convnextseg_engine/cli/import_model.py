@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import math
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
-from ..models.metadata import is_model_name
+from ..models.metadata import COARSEST_MM, FINEST_MM, LARGEST_PATCH, is_model_name
 from .label_options import check_background
 from .named_files import given_path
 from .output import Output, table
+from .patch_option import naming_the_patch
 
 if TYPE_CHECKING:
     from ..checkpoints.answers import ImportAnswers
@@ -72,11 +74,10 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
     # Only now the seconds of importing torch.
     from ..checkpoints.imported import sources_of
     from ..checkpoints.recognise import source, what_is
-    from ..models.home import check_writable, home_folder
     from ..models.store import ModelStore
 
     store = ModelStore()
-    check_writable(home_folder())
+    store.check_writable()
     if arguments.name in store.names():
         raise InputError(
             f"There is a model named {arguments.name} already.",
@@ -91,7 +92,8 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
             imported = replace(imported, lineage=imported.lineage | {"archive": sources_of(path)[0]})
         reporter.progress("write", 0.6, arguments.name)
         with tempfile.TemporaryDirectory(prefix="convnextseg-import-") as staged:
-            imported.write(Path(staged) / arguments.name, arguments.name)
+            with naming_the_patch(answers.patch is not None):
+                imported.write(Path(staged) / arguments.name, arguments.name)
             version = store.install(Path(staged) / arguments.name)
     reporter.progress("write", 1.0, "done")
     value = _described(imported, kind.title, f"{arguments.name}@{version}", path.name)
@@ -107,8 +109,8 @@ def _answers(arguments: argparse.Namespace) -> ImportAnswers:
         regions=_regions(arguments.regions),
         network=arguments.network,
         norm=arguments.norm,
-        spacing=_numbers("--spacing", arguments.spacing, float),
-        patch=_numbers("--patch", arguments.patch, int),
+        spacing=_spacing(arguments.spacing),
+        patch=_patch(arguments.patch),
         axes=_axes(arguments.axes),
         intensity=arguments.intensity,
         folds=_list("--folds", arguments.folds),
@@ -162,6 +164,28 @@ def _numbers(option: str, text: str | None, kind: type) -> tuple[Any, Any, Any] 
     except ValueError as error:
         raise _bad(f"“{option} {text}” is not three numbers.", f"Write {option} 1,1,1, for example.") from error
     return first, second, third
+
+
+def _spacing(text: str | None) -> tuple[float, float, float] | None:
+    values = _numbers("--spacing", text, float)
+    if values is not None and not all(FINEST_MM <= value <= COARSEST_MM for value in values):  # NaN is neither
+        raise _bad(
+            f"“--spacing {text}” is no spacing of voxels.",
+            "Write three millimetre values along L, P, S, such as --spacing 1,1,1.5.",
+            f"Each must be from {FINEST_MM} to {COARSEST_MM} mm.",
+        )
+    return values
+
+
+def _patch(text: str | None) -> tuple[int, int, int] | None:
+    values = _numbers("--patch", text, int)
+    if values is not None and (min(values) < 1 or math.prod(values) > LARGEST_PATCH):
+        raise _bad(
+            f"“--patch {text}” is no window of voxels.",
+            "Write three voxel counts along D, H, W, such as --patch 96,96,96, or leave the option out.",
+            "Each must be 1 or more, and together they may be no more than 512 × 512 × 512.",
+        )
+    return values
 
 
 def _axes(text: str | None) -> str | None:
@@ -232,5 +256,5 @@ def _lines(value: dict[str, Any]) -> list[str]:
     ]
 
 
-def _bad(message: str, remedy: str) -> InputError:
-    return InputError(message, remedy=remedy, code="bad-arguments")
+def _bad(message: str, remedy: str, reason: str = "") -> InputError:
+    return InputError(message, reason=reason, remedy=remedy, code="bad-arguments")

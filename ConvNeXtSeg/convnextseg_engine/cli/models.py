@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from . import calibrate, grow_kernel, import_model, tune
+from .model_origin import cases_in_words, network_in_words, network_name, origin, parameter_count
 from .output import Output, table
 
 if TYPE_CHECKING:
@@ -62,7 +63,13 @@ def _show(arguments: argparse.Namespace, output: Output) -> None:
     known = store.versions(metadata["name"]) if metadata["name"] in store.names() else []
     listed = [v for v in known if v.path.resolve() == model.path.resolve()]
     history = [asdict(event) for event in store.history(metadata["name"])] if listed else []
+    first = (
+        store.open(f"{model.metadata.name}@{store.first(model.metadata.name)}").metadata if listed else model.metadata
+    )
     value = metadata | {
+        "network_name": network_name(model),
+        "parameters": parameter_count(model),
+        "comes_from": origin(first),
         "labels": [{"name": label.name, "value": label.value} for label in model.contract.labels],
         "regions": [{"name": region.name, "labels": list(region.labels)} for region in model.contract.regions],
         "path": str(model.path),
@@ -79,11 +86,13 @@ def _shown(value: dict[str, Any], status: str) -> list[str]:
         ["title", value["title"]],
         ["intended use", value["intended_use"]],
         ["channels", ", ".join(value["channels"])],
+        ["network", network_in_words(value)],
         ["labels", ", ".join(f"{label['name']}={label['value']}" for label in value["labels"])],
         ["regions", ", ".join(region["name"] for region in value["regions"])],
         ["spacing", " × ".join(f"{v:g}" for v in value["spacing"]) + " mm"],
         ["skull removed", "expected" if value["skull_stripped"] else "not needed"],
-        ["has seen", f"{len(value['training_cases'])} cases and images, known by hash; none of them may judge it"],
+        *([["comes from", value["comes_from"]]] if value["comes_from"] else []),
+        ["has seen", cases_in_words(value)],
         ["licence", value["licence"]],
         ["attribution", value["attribution"]],
         ["folder", value["path"]],

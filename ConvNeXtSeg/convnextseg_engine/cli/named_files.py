@@ -85,7 +85,7 @@ def check_channel_names(names: Iterable[str], known: Sequence[str], of: str) -> 
             raise InputError(
                 f"The channel {name} is not one that {of} knows.",
                 reason=f"It takes {', '.join(known)}; upper and lower case matter.",
-                remedy="Use one of these names.",
+                remedy=f"Write --image {known[0]}=FILE, for example, with one of these names.",
                 code="unknown-channel",
             )
 

@@ -12,6 +12,7 @@ from ..inference.device import checked_device_name
 from .finetune import whole_number
 from .named_files import given_path
 from .output import Output, table
+from .patch_option import naming_the_patch
 
 
 def add_parser(subparsers: Any, common: argparse.ArgumentParser) -> None:
@@ -80,10 +81,11 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
         dict(arguments.choose),
     )  # fmt: skip
     try:
-        result = train_from_scratch(
-            new, case_set, recipe, ModelStore(), steps=arguments.steps, resume=arguments.resume,
-            device=arguments.device, reporter=reporter.part(0.01, 1.0),
-        )  # fmt: skip
+        with naming_the_patch(arguments.patch is not None):
+            result = train_from_scratch(
+                new, case_set, recipe, ModelStore(), steps=arguments.steps, resume=arguments.resume,
+                device=arguments.device, reporter=reporter.part(0.01, 1.0),
+            )  # fmt: skip
     except KeyboardInterrupt:
         raise RunCancelled(
             "The training was interrupted.", remedy="Run the same command with --resume to go on where it stopped."

@@ -17,6 +17,8 @@ from typing import Any
 from ..errors import InputError
 
 _FORMAT = 1
+# Masks are written as unsigned bytes.
+LARGEST_VALUE = 255
 
 # How a network's outputs say regions; see LabelContract.outputs.
 NESTED, EXCLUSIVE, ORDERED = OUTPUT_RULES = ("nested", "exclusive", "ordered")
@@ -95,8 +97,8 @@ class LabelContract:
         for what, items in (("name", names), ("value", values), ("region", [r.name for r in self.regions])):
             if len(set(items)) != len(items):
                 raise _bad(f"The label contract uses a {what} twice.", f"It lists {', '.join(map(str, items))}.")
-        if not names or any(not 1 <= value <= 255 for value in values):
-            raise _bad("The label contract has no labels, or a value outside 1 to 255.")
+        if not names or any(not 1 <= value <= LARGEST_VALUE for value in values):
+            raise _bad(f"The label contract has no labels, or a value outside 1 to {LARGEST_VALUE}.")
         for region in self.regions:
             unknown = set(region.labels) - set(names)
             if unknown:

@@ -16,8 +16,8 @@ from .inference_settings import problem_with
 FORMAT = 1
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 # Wider limits than any medical image needs; what lies beyond would only fill the computer's memory.
-_FINEST_MM, _COARSEST_MM = 0.01, 100
-_LARGEST_PATCH = 512**3
+FINEST_MM, COARSEST_MM = 0.01, 100
+LARGEST_PATCH = 512**3
 _VERSION = re.compile(r"v[1-9][0-9]{0,5}")
 
 
@@ -116,9 +116,9 @@ class Metadata:
             raise _bad("“title” and “intended_use” must not be empty")
         if not self.channels or len(set(self.channels)) != len(self.channels):
             raise _bad("“channels” must name each channel once, and at least one")
-        if len(self.spacing) != 3 or not all(_FINEST_MM <= v <= _COARSEST_MM for v in self.spacing):
-            raise _bad(f"“spacing” must be three millimetre values between {_FINEST_MM} and {_COARSEST_MM} mm")
-        if len(self.patch) != 3 or min(self.patch) < 1 or math.prod(self.patch) > _LARGEST_PATCH:
+        if len(self.spacing) != 3 or not all(FINEST_MM <= v <= COARSEST_MM for v in self.spacing):
+            raise _bad(f"“spacing” must be three millimetre values between {FINEST_MM} and {COARSEST_MM} mm")
+        if len(self.patch) != 3 or min(self.patch) < 1 or math.prod(self.patch) > LARGEST_PATCH:
             raise _bad("“patch” must be three voxel counts above 0, together no more than 512 × 512 × 512")
         if not self.network:
             raise _bad("“network” is empty")

@@ -22,7 +22,7 @@ from ..errors import InputError
 from ..file_lock import locked
 from .checksums import write_sums
 from .folder import METADATA, ModelFolder
-from .home import home_folder
+from .home import check_writable, home_folder
 from .metadata import is_model_name, is_version
 from .state import Event, ModelState, commit, now, read_history, read_state
 
@@ -65,6 +65,13 @@ class ModelStore:
         self._bundled = (
             Path(bundled) if bundled else Path(str(resources.files("convnextseg_engine") / "data" / "models"))
         )
+
+    def check_writable(self) -> None:
+        """Refuse a store into which nothing can be written; raises :class:`InputError`.
+
+        For the beginning of a work of hours, whose result would be lost at its end.
+        """
+        check_writable(self._models)
 
     def names(self) -> list[str]:
         """Return the names of all models, sorted."""

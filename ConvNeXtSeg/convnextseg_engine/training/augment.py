@@ -13,12 +13,16 @@ from monai.transforms import (
     RandGaussianSmoothd,
     RandScaleIntensityd,
     RandShiftIntensityd,
+    RandSimulateLowResolutiond,
 )
 
 from .recipe import Augmentation
+from .warp import Warp
 
 # Voxels; the Gaussian kernel is then a single 1. With 0 it would not be a number.
 _NO_BLUR = 1e-3
+# How many samples lose resolution: nnU-Net's share.
+_COARSE_SHARE = 0.25
 
 
 class Augmenter:
@@ -37,12 +41,22 @@ class Augmenter:
         scales = [settings.scale if is_thick else 0.0 for is_thick in thick]
         both, image = ["image", "regions"], ["image"]
         self._dropout = settings.channel_dropout
+        # What a recipe does not ask for is not in the chain at all, so that it draws what it drew before there was it.
+        others = [RandFlipd(both, prob=settings.flip_other_axes, spatial_axis=axis) for axis in (0, 1) if thick[axis]]
+        more_flips = others if settings.flip_other_axes else []
+        warp = [Warp(settings.elastic, patch)] if settings.elastic else []
+        zooms = (1 - settings.low_resolution, 1.0)
+        coarse = (
+            [RandSimulateLowResolutiond(image, prob=_COARSE_SHARE, zoom_range=zooms)] if settings.low_resolution else []
+        )
         self._move = Compose([
             RandAffined(
                 both, prob=1.0, spatial_size=patch, rotate_range=angles, scale_range=scales,
                 mode=("bilinear", "nearest"), padding_mode="zeros", cache_grid=True,
             ),
             RandFlipd(both, prob=settings.flip, spatial_axis=2),  # axis W is left–right on the anatomical grid
+            *more_flips,
+            *warp,
         ])  # fmt: skip
         blur = [(0.0, settings.blur_voxels) if is_thick else (_NO_BLUR, _NO_BLUR) for is_thick in thick]
         self._recolour = Compose([
@@ -51,6 +65,7 @@ class Augmenter:
             RandScaleIntensityd(image, prob=0.5, factors=settings.contrast, channel_wise=True),
             RandShiftIntensityd(image, prob=0.5, offsets=settings.brightness, channel_wise=True),
             RandGaussianNoised(image, prob=0.3, std=settings.noise),
+            *coarse,
         ])  # fmt: skip
 
     def __call__(

@@ -109,6 +109,7 @@ def _begin(
     guard: Path | None,
 ) -> tuple[Path, Run]:  # fmt: skip
     """Check everything that can be checked before hours of work, and record the run."""
+    store.check_writable()
     _check_labels(model.contract, case_set)
     if model.metadata.name not in store.names():
         store.install(model.path)  # a candidate needs its base beside it, to be judged against and to roll back to

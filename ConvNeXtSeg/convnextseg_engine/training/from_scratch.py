@@ -106,6 +106,7 @@ def _begin(
     new: NewModel, case_set: CaseSet, recipe: Recipe, store: ModelStore, folder: Path | None, resume: bool
 ) -> tuple[Path, Run]:
     """Check everything that can be checked before hours of work, and record the run."""
+    store.check_writable()
     if not is_model_name(new.name) or new.name in store.names():
         taken = is_model_name(new.name)
         raise InputError(

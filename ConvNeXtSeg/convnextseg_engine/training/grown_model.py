@@ -44,7 +44,9 @@ def write_grown_model(model: ModelFolder, kernel: int, name: str, place: Path) -
         lineage={
             "base": {"name": old.name, "version": old.version},
             "grown_kernel": {"from": old.network["kernel"], "to": kernel},
-        },
+        }
+        # Of an imported model: from where, because what it has seen is as little known as before.
+        | {key: old.lineage[key] for key in ("kind", "sources") if key in old.lineage},
         validation={},
         # Probabilities were calibrated for the smaller kernels.
         inference={key: value for key, value in old.inference.items() if key != "temperature"},

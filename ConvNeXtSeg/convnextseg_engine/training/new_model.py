@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from ..errors import InputError
 from ..images.grid import Grid
 from ..labels.case import Case
 from ..networks.extents import per_axis
-from ..networks.registry import TRAINING_WISHES, named, supports
+from ..networks.registry import TRAINING_WISHES, build, named, supports
 
 # Voxels are compared at a hundredth of a millimetre: a header's rounding is no other spacing.
 _SPACING_DECIMALS = 2
@@ -115,6 +116,18 @@ def designed(new: NewModel, cases: list[Case], recipe_patch: tuple[int, int, int
                 remedy="Leave it out, or choose another network.",
                 code="unknown-choice",
             )
+    if new.choices:
+        try:
+            with torch.device("meta"):  # takes no memory
+                build(info.network | new.choices, 1, 1)
+        except InputError as error:
+            raise InputError(
+                f"The network {info.name} cannot be built with the choices that --choose makes.",
+                reason=error.reason,
+                remedy=f"Correct --choose {' --choose '.join(f'{key}={value}' for key, value in new.choices.items())}, "
+                "or leave it out.",
+                code="bad-choice",
+            ) from error
     spacing = new.spacing or median_spacing([case.grid for case in cases])
     smallest, divisor = (_in_3d(value, info.dim) for value in (info.smallest, info.divisor))
     default = _no_larger_than_the_cases(info.patch, [case.grid for case in cases], spacing, divisor, smallest)

@@ -20,6 +20,7 @@ _LIMITS: dict[str, tuple[float, float | None]] = {
     "average_decay": (0, 1), "foreground_fraction": (0, 1), "synthetic_fraction": (0, 1),
     "flip": (0, 1), "rotate_degrees": (0, 180), "scale": (0, 0.9), "noise": (0, None), "contrast": (0, 0.9),
     "brightness": (0, None), "gamma": (0, 0.9), "blur_voxels": (0, None), "channel_dropout": (0, 1),
+    "flip_other_axes": (0, 1), "elastic": (0, 0.5), "low_resolution": (0, 0.9),
 }  # fmt: skip
 _MAY_CHANGE = (
     "name", "description", "purpose", "steps", "warmup_steps", "validate_every", "checkpoint_every", "patience",
@@ -43,6 +44,9 @@ class Augmentation:
         gamma: Largest relative change of the contrast exponent.
         blur_voxels: Largest deviation of a Gaussian blur.
         channel_dropout: Probability of hiding each channel (one always stays).
+        flip_other_axes: Probability of mirroring front–back and, independently, foot–head.
+        elastic: Largest shift by a smooth random warp, as a fraction of the sample's extent along each axis.
+        low_resolution: Largest relative loss of resolution: 0.5 halves it at most.
     """
 
     flip: float
@@ -54,6 +58,9 @@ class Augmentation:
     gamma: float
     blur_voxels: float
     channel_dropout: float
+    flip_other_axes: float = 0.0
+    elastic: float = 0.0
+    low_resolution: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -150,12 +157,8 @@ class Recipe:
 
         A run may go on for longer than first planned, or be checked more often, without becoming another run.
         """
-        usual = {entry.name: _default(entry) for entry in fields(self) if _has_default(entry)}
-        return {
-            key: value
-            for key, value in self.to_dict().items()
-            if key not in _MAY_CHANGE and (key not in usual or value != usual[key])
-        }
+        chosen = {key: value for key, value in _without_defaults(self).items() if key not in _MAY_CHANGE}
+        return chosen | {"augmentation": _without_defaults(self.augmentation)}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Recipe:
@@ -174,6 +177,11 @@ class Recipe:
             return cls(**{**data, "augmentation": augmentation, "patch": patch})
         except (TypeError, ValueError) as error:
             raise _bad_recipe(name, str(error)) from error
+
+
+def _without_defaults(settings: Recipe | Augmentation) -> dict[str, Any]:
+    usual = {entry.name: _default(entry) for entry in fields(settings) if _has_default(entry)}
+    return {key: value for key, value in asdict(settings).items() if key not in usual or value != usual[key]}
 
 
 def _has_default(entry: Field) -> bool:

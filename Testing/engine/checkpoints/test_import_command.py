@@ -231,3 +231,36 @@ def test_the_folder_one_is_in_has_a_name_too(
     monkeypatch.chdir(tmp_path)
     assert main(["models", "import", ".", "--name", "here"]) == 2
     assert f"{tmp_path.name} is no foreign model" in capsys.readouterr().err
+
+
+def test_show_tells_the_network_and_that_the_training_cases_are_not_known(
+    weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _import(weights, "shown", "edema=1,core=2,enhancing=3") == 0
+    capsys.readouterr()
+    assert main(["models", "show", "shown"]) == 0
+    lines = {line[:15].strip(): line[15:].strip() for line in capsys.readouterr().out.splitlines()}
+    count = sum(parameter.numel() for parameter in build(NETWORK, 2, 4).parameters())
+    assert lines["network"] == f"mednext-s-k3-w4 (mednext size S, kernel 3, width 4, 3D, {count:,} parameters)"
+    assert lines["comes from"] == "another program: a file of weights (weights.pth)"
+    assert "is not known" in lines["has seen"]
+    assert "0 cases" not in lines["has seen"]
+    assert main(["models", "show", "shown", "--json"]) == 0
+    value = _result(capsys)
+    assert (value["network_name"], value["parameters"]) == ("mednext-s-k3-w4", count)
+
+    # Its kernels grown, it is another model, and what it has seen is as little known.
+    assert main(["models", "grow-kernel", "shown", "5", "--name", "grown"]) == 0
+    capsys.readouterr()
+    assert main(["models", "show", "grown"]) == 0
+    out = capsys.readouterr().out
+    assert "mednext-s-k5-w4" in out
+    assert "is not known" in out
+
+
+def test_show_of_a_model_of_ours_counts_the_cases(capsys: pytest.CaptureFixture[str]) -> None:
+    bundled = next(name for name in ModelStore().names())
+    assert main(["models", "show", bundled]) == 0
+    out = capsys.readouterr().out
+    assert "cases and images, known by hash" in out
+    assert "comes from" not in out

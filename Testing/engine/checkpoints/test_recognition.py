@@ -27,8 +27,8 @@ def test_every_network_of_a_family_has_its_landmark(family: str) -> None:
     known = NETWORKS[family]
     for variant in known.variants:
         for dim in variant.dims:
-            described = {"name": family} | variant.arguments | {"width": 8} | ({"dim": dim} if known.takes("dim") else {})
-            assert known.landmark in _shapes(described)
+            described = {"name": family} | variant.arguments | {"width": 8}
+            assert known.landmark in _shapes(described | ({"dim": dim} if known.takes("dim") else {}))
 
 
 def test_only_the_family_of_the_weights_is_built(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,9 @@ from convnextseg_engine.inference.segment import segment
 from convnextseg_engine.labels.case_set import CaseSet
 from convnextseg_engine.models.folder import ModelFolder
 from convnextseg_engine.models.store import ModelStore
+from convnextseg_engine.models.weights import load_weights
+from convnextseg_engine.uncertainty import calibrate as calibration
+from convnextseg_engine.uncertainty.calibrate import Calibration
 from engine.inference.tiny_model import ball
 
 
@@ -65,3 +69,59 @@ def test_without_cases_it_says_so(run: Callable, cases: CaseSet, tiny_model: Mod
     ran = run("models", "calibrate", tiny_model.path, "--cases", cases.folder, "--split", "test")
     assert ran.status == 2
     assert "no test cases" in ran.err
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No fitting: what is tested is which version is calibrated, and what is said and recorded of it."""
+    found = Calibration({"core": 1.5}, ("p1",), {"core": 0.2}, {"core": 0.1})
+    monkeypatch.setattr(calibration, "predictions", lambda *_arguments: iter(()))
+    monkeypatch.setattr(calibration, "calibrate", lambda _gathered: found)
+
+
+def _calibrated(run: Callable, cases: CaseSet, model: str) -> str:
+    ran = run("models", "calibrate", model, "--cases", cases.folder, "--device", "cpu", "--backend", "torch")
+    assert ran.status == 0, ran.err
+    return ran.out
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_candidate_is_calibrated_itself_and_the_verdict_on_it_holds(
+    run: Callable, cases: CaseSet, tiny_model: ModelFolder, tmp_path: Path
+) -> None:
+    store = ModelStore()
+    store.install(tiny_model.path)
+    weights = {name: tensor * 1.01 for name, tensor in load_weights(tiny_model.weights_path).items()}
+    metadata = replace(tiny_model.metadata, created="2026-01-02T00:00:00+00:00")
+    ModelFolder.write(tmp_path / "staged", metadata, tiny_model.contract, weights, "# Other weights\n")
+    verdict = {"outcome": "reject", "action": "keep", "text": "It is worse.", "table": []}
+    assert store.add_candidate("tiny", tmp_path / "staged", verdict) == "v2"
+
+    text = _calibrated(run, cases, "tiny@v2")
+    assert "tiny@v2 (candidate) with calibrated probabilities is tiny@v3" in text
+    new = store.open("tiny@v3")
+    candidate = store.open("tiny@v2")
+    assert new.weights_path.read_bytes() == candidate.weights_path.read_bytes() != tiny_model.weights_path.read_bytes()
+    assert new.metadata.lineage["calibration"]["base"] == "tiny@v2"
+    known = {version.version: version for version in store.versions("tiny")}
+    assert known["v3"].verdict["outcome"] == "reject"
+    assert "It is worse." in known["v3"].verdict["text"]
+    assert "tiny@v2 is a candidate that is not in use" in text
+    assert "“reject”" in text
+    assert run("models", "promote", "tiny@v3").status == 2  # the gate is not got round
+
+    text = _calibrated(run, cases, "tiny")
+    assert "tiny@v1 (current) with calibrated probabilities is tiny@v4" in text
+    assert "“convnextseg models promote tiny@v4” puts it to use." in text
+    assert "To calibrate a candidate instead" in text
+
+
+def test_another_model_of_the_same_name_is_not_mixed_in(
+    run: Callable, cases: CaseSet, tiny_model: ModelFolder, tmp_path: Path
+) -> None:
+    ModelStore().install(tiny_model.path)
+    weights = {name: tensor * 1.01 for name, tensor in load_weights(tiny_model.weights_path).items()}
+    ModelFolder.write(tmp_path / "tiny", tiny_model.metadata, tiny_model.contract, weights, "# Another\n")
+    ran = run("models", "calibrate", tmp_path / "tiny", "--cases", cases.folder, "--device", "cpu")
+    assert ran.status == 2
+    assert "another model named tiny" in ran.err

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from convnextseg_engine.cli.channel_names import as_known
+from convnextseg_engine.errors import InputError
 from convnextseg_engine.images.files import read_image
 from convnextseg_engine.images.grid import Grid
 from convnextseg_engine.labels.case_set import CaseSet
 from convnextseg_engine.labels.seg_nrrd import write_seg_nrrd
 from convnextseg_engine.models.folder import ModelFolder
+from convnextseg_engine.models.weights import load_weights
 from engine.inference.tiny_model import ball
 
 
@@ -173,3 +177,73 @@ def test_a_folder_that_is_no_set_is_refused_and_left_alone(run: Callable, tmp_pa
         assert ran.status == 2
         assert "not a case set" in ran.err
     assert [file.name for file in (tmp_path / "photos").iterdir()] == ["holiday.txt"]
+
+
+@pytest.fixture
+def other_names(tiny_model: ModelFolder, tmp_path: Path) -> ModelFolder:
+    """A model like tiny_model whose channels have other spellings of the same sequences."""
+    metadata = replace(tiny_model.metadata, name="other", channels=("T1w", "T1ce", "T2w", "flair"))
+    weights = load_weights(tiny_model.weights_path)
+    return ModelFolder.write(tmp_path / "other", metadata, tiny_model.contract, weights, "# Other names\n")
+
+
+def test_a_channel_is_known_by_another_spelling_of_its_sequence(
+    run: Callable, label: Path, study_files: dict, other_names: ModelFolder, tmp_path: Path
+) -> None:
+    cases = tmp_path / "set"
+    ran = run(*_add(cases, label, study_files, other_names, "p1", "--reference", "T1c", "--json"))
+    assert ran.status == 0, ran.err
+    assert ran.values[-1]["renamed"] == {"T1c": "T1ce", "FLAIR": "flair"}
+    (case,) = CaseSet.open(cases).cases()
+    assert (sorted(case.channels), case.reference) == (["T1ce", "flair"], "T1ce")
+
+    # Later cases of the set are given its names too, also without a model, so that no sequence has two.
+    images = [part for name in ("T1Gd", "T2-FLAIR") for part in ("--image", f"{name}={_file(study_files, name)}")]
+    ran = run("cases", "add", cases, "--case", "p2", *images, "--label", label)
+    assert ran.status == 0, ran.err
+    assert "T1Gd is called T1ce there" in ran.out
+    assert sorted(CaseSet.open(cases).case("p2").channels) == ["T1ce", "flair"]
+
+
+def _file(study_files: dict[str, Path], name: str) -> Path:
+    return study_files["FLAIR" if "FLAIR" in name else "T1c"]
+
+
+def test_a_new_sequence_may_join_a_set_that_has_not_had_it(
+    run: Callable, label: Path, study_files: dict, tiny_model: ModelFolder, tmp_path: Path
+) -> None:
+    cases = tmp_path / "set"
+    assert run(*_add(cases, label, {"T1c": study_files["T1c"]}, tiny_model, "p1")).status == 0
+    images = [part for name, path in study_files.items() for part in ("--image", f"{name}={path}")]
+    assert run("cases", "add", cases, "--case", "p2", *images, "--label", label).status == 0
+    assert CaseSet.open(cases).case("p2").channels == ("T1c", "FLAIR")
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (("T1ce", "T1Gd"), "another image is given"),
+        (("T1c", "T1Gd"), "another image is given"),
+        (("PET", "FLAIR"), "It takes T1w, T1ce, T2w, flair"),
+        (("scan", "FLAIR"), "It takes T1w, T1ce, T2w, flair"),
+    ],
+)
+def test_what_is_not_clear_or_not_known_lists_the_channels(
+    run: Callable, label: Path, study_files: dict, other_names: ModelFolder, tmp_path: Path, names: tuple, words: str
+) -> None:
+    given = dict(zip(names, study_files.values(), strict=True))
+    ran = run(*_add(tmp_path / "set", label, given, other_names, "p1", "--json"))
+    assert ran.status == 2
+    error = ran.values[-1]
+    assert error["code"] == "unknown-channel"
+    assert words in error["reason"]
+    assert all(name in error["reason"] for name in ("T1w", "T1ce", "T2w", "flair"))
+    assert "--image T1" in error["remedy"]
+    assert not (tmp_path / "set").exists()
+
+
+def test_two_channels_of_one_kind_are_not_chosen_between() -> None:
+    with pytest.raises(InputError, match="T1ce and T1Gd are of the same kind"):
+        as_known(["T1c"], ("T1ce", "T1Gd", "T2"), "the model")
+    assert as_known(["t1GD"], ("T1ce", "T1Gd", "T2"), "the model") == {"t1GD": "T1Gd"}
+    assert as_known(["MR"], ("T2",), "the set", others=True) == {}

@@ -98,7 +98,7 @@ def test_a_recipe_of_an_earlier_version_reads_and_its_checkpoints_go_on(tmp_path
 
 def test_recipes_say_what_they_are_for() -> None:
     assert recipe_names("finetune") == ["adapt"]
-    assert recipe_names("scratch") == ["convunext", "mednext", "scratch"]
+    assert recipe_names("scratch") == ["convunext", "mednext", "scratch", "warped"]
 
 
 @pytest.mark.real_data
