@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
-from .named_files import check_channel_names, chosen_reference, given_path, named_files
+from .channel_names import as_known
+from .named_files import chosen_reference, given_path, named_files
 from .output import Output
 from .preparation_options import add_preparation_options, chosen_preparation
 
@@ -66,7 +67,9 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
     metadata = None
     if arguments.model is not None:
         model = ModelStore().open(arguments.model)
-        check_channel_names(files, model.metadata.channels, f"the model {model.spec}")
+        renamed = as_known(files, model.metadata.channels, f"the model {model.spec}")
+        files = {renamed.get(name, name): path for name, path in files.items()}
+        reference = renamed.get(reference, reference)
         metadata = model.metadata
     options = chosen_preparation(arguments, arguments.device)
     reporter = output.reporter()

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InputError
 from ..inference.backend_names import BACKENDS, checked_backend_name
 from ..inference.device import checked_device_name
+from .channel_names import as_known
 from .destinations import check_distinct, checked_destination
 from .inference_options import add_inference_options, chosen_options
-from .named_files import check_channel_names, chosen_reference
+from .named_files import chosen_reference
 from .output import Output, table
 from .preparation_options import add_preparation_options, brain_mask_path, chosen_preparation
 from .segment_results import (
@@ -117,12 +118,16 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
     model = ModelStore().open(arguments.model)
     # A wish that cannot be had is refused before any work.
     check_disagreement(settings_for(options, model.metadata), destinations)
-    check_channel_names((*files, *left_out), model.metadata.channels, f"the model {model.spec}")
+    renamed = as_known((*files, *left_out), model.metadata.channels, f"the model {model.spec}")
+    files = {renamed.get(name, name): path for name, path in files.items()}
+    left_out = tuple(renamed.get(name, name) for name in left_out)
     recognised: dict[str, str] = {}
     if arguments.study is not None:
         files, recognised = study_files(arguments.study, model.metadata.channels, files, left_out)
-        reference = chosen_reference(arguments.reference, files)
+        reference = chosen_reference(renamed.get(arguments.reference, arguments.reference), files)
         check_distinct(destinations, [*files.values(), *masks])
+    else:
+        reference = renamed.get(reference, reference)
     reporter = output.reporter()
     reporter.progress("read", 0.0, "images")
     started = time.perf_counter()

@@ -131,7 +131,7 @@ def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
         (["--output", "{tmp}/m.nrrd", "--image", "{tmp}/there.nrrd"], "which channel"),
         (["--output", "{tmp}/m.nrrd", "--image", "T1c={tmp}/there.nrrd"], "channel T1c is given twice"),
         (["--output", "{tmp}/m.nrrd", "--image", "T1={FLAIR}"], "same file"),
-        (["--output", "{tmp}/m.nrrd", "--image", "t1={tmp}/there.nrrd"], "T1, T1c, T2, FLAIR"),
+        (["--output", "{tmp}/m.nrrd", "--image", "PET={tmp}/there.nrrd"], "T1, T1c, T2, FLAIR"),
         (["--output", "{tmp}/m.nrrd", "--image", "T1={tmp}/there.nrrd"], "cannot be read"),
         (["--output", "{tmp}/m.nrrd", "--model", "nonesuch"], "no model “nonesuch”"),
         ([], "required: --output"),
@@ -207,3 +207,19 @@ def test_a_format_that_moves_the_voxels_is_said_to(run: Callable, tiny_model: Mo
         assert ran.status == 0
         told[name] = any("cannot hold this image's axes" in warning for warning in ran.values[-1]["warnings"])
     assert told == {"mask.nrrd": False, "mask.seg.nrrd": False, "mask.nii.gz": True}
+
+
+def test_a_channel_may_be_spelled_as_the_vocabulary_of_sequences_knows_it(
+    run: Callable, study_files: dict, tiny_model: ModelFolder, tmp_path: Path
+) -> None:
+    usual = ["segment", "--model", tiny_model.path, "--device", "cpu", "--backend", "torch"]
+    masks = []
+    for number, names in enumerate((("T1c", "FLAIR"), ("T1Gd", "T2-FLAIR"))):
+        given = zip(names, study_files.values(), strict=True)
+        images = [part for name, path in given for part in ("--image", f"{name}={path}")]
+        output = tmp_path / f"{number}.nii.gz"
+        ran = run(*usual, *images, "--reference", names[1], "--output", output)
+        assert ran.status == 0, ran.err
+        assert "Not given: T1, T2" in ran.out
+        masks.append(sitk.GetArrayFromImage(sitk.ReadImage(str(output))))
+    np.testing.assert_array_equal(*masks)
