@@ -56,7 +56,7 @@ def network_in_words(value: dict[str, Any]) -> str:
     """
     network = value["network"]
     parts = [f"{word} {network[key]}" for key, word in _WORDS.items() if key in network]
-    parts += [f"{network['dim']}D"] * ("dim" in network)
+    parts.append(f"{network.get('dim', 2 if 1 in value['patch'] else 3)}D")
     if value["parameters"] is not None:
         parts.append(f"{value['parameters']:,} parameters")
     members = len(value.get("members", ())) or 1
