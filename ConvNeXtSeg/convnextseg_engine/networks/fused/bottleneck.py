@@ -107,7 +107,6 @@ def backward(rows: torch.Tensor, gradient: torch.Tensor, folded: Folded, gamma: 
     voxels, channels, hidden, outputs = rows.shape[0], rows.shape[1], expand.shape[0], compress.shape[0]
     most = _chunk_rows(voxels, hidden)
     h, a, d, x = (rows.new_empty((most, n)) for n in (hidden, hidden, hidden, channels))
-    ones = rows.new_ones(most)
     t, s = rows.new_zeros((hidden, channels)), rows.new_zeros(hidden)
     d_compress, d_bias = rows.new_zeros((outputs, hidden)), rows.new_zeros(outputs)
     scale = folded.rstd * gamma
@@ -117,16 +116,16 @@ def backward(rows: torch.Tensor, gradient: torch.Tensor, folded: Folded, gamma: 
     targets = d_rows.split(most) if wants_rows else itertools.repeat(None)
     for y, g, target in zip(rows.split(most), gradient.split(most), targets, strict=False):
         if len(y) < len(h):
-            h, a, d, x, ones = (each[: len(y)] for each in (h, a, d, x, ones))
+            h, a, d, x = (each[: len(y)] for each in (h, a, d, x))
         torch.sub(y, folded.mean, out=x)
         torch.addmm(folded.bias, x, folded.weight, out=h)
         torch.ops.aten.gelu.out(h, out=a)
         d_compress.addmm_(g.t(), a)
-        d_bias.addmv_(g.t(), ones)
+        d_bias += g.sum(0)
         torch.mm(g, compress, out=d)
         torch.ops.aten.gelu_backward.grad_input(d, h, grad_input=d)
         t.addmm_(d.t(), x)
-        s.addmv_(d.t(), ones)
+        s += d.sum(0)
         if target is not None:
             torch.mm(d, scaled, out=target)
     t *= folded.rstd

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import torch
 
+from . import recycled
 from .depthwise import Triple, slab_planes
 
 _FAST_WIDTH = 3
@@ -64,9 +65,12 @@ class _Margins:
         depth, channels, height, width = planes.shape
         self._shape, self._reach = (depth, height, columns, channels), reach
         size = depth * height * columns * channels
-        self._memory = planes.new_zeros(size + 2 * reach * channels)
-        inner = self._memory[reach * channels : reach * channels + size].view(self._shape)
+        edge = reach * channels
+        self._memory = recycled.empty((size + 2 * edge,), planes)
+        self._memory[:edge], self._memory[edge + size :] = 0, 0
+        inner = self._memory[edge : edge + size].view(self._shape)
         inner[:, :, left : left + width] = planes.permute(0, 2, 3, 1)
+        inner[:, :, :left], inner[:, :, left + width :] = 0, 0
 
     @classmethod
     def around(cls, planes: torch.Tensor, kernel: int, step: int) -> _Margins:
