@@ -22,7 +22,7 @@ from .settings import Settings
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-_CONNECT_S = 10
+_CONNECT_S = 30  # a scheduler on a busy computer takes its time
 _POLL_S = 0.5
 _NO_WORKERS_S = 300  # a queueing system may need minutes to start the first worker
 

@@ -21,6 +21,10 @@ _NOT_IMAGES = {"SEG", "RTSTRUCT", "RTDOSE", "RTPLAN", "REG", "PR", "SR", "KO"}
 # Positions are written with as few as two decimals; a missing slice is off by a whole spacing.
 _SPACING_TOLERANCE = 0.02
 _DIRECTION_TOLERANCE = 1e-4
+_REPAIR = (
+    "Check that all files are there; otherwise load it through Slicer's DICOM module, which can repair it, and save "
+    "the volume as NRRD."
+)
 
 
 @dataclass(frozen=True)
@@ -105,8 +109,13 @@ def _choose(folder: Path, series: list[Series], uid: str) -> Series:
 def _check_stack(name: str, headers: list[sitk.ImageFileReader]) -> None:
     """Refuse slices that are not one evenly spaced, unsheared stack."""
     if any(int(_tag(h, _FRAMES) or 1) > 1 for h in headers):
-        reason = "Its slices lie in one multi-frame file, whose positions cannot be checked here."
-        raise _not_a_volume(name, reason, "multi-frame")
+        # ITK reads such files, but does not say where each of their frames lies.
+        reason = "Its slices lie in one multi-frame file (“enhanced” DICOM), whose positions cannot be checked here."
+        remedy = (
+            "Load it through Slicer's DICOM module, which reads such files, and save the volume as NRRD or NIfTI; or "
+            "let the scanner or archive send it as one file per slice."
+        )
+        raise _not_a_volume(name, reason, "multi-frame", remedy)
     if not all(_tag(h, _POSITION) and _tag(h, _ORIENTATION) and _tag(h, _PIXEL_SPACING) for h in headers):
         raise _not_a_volume(name, "Some of its slices do not say where in the patient they lie.", "no-position")
     if len(headers) < 2:
@@ -136,12 +145,8 @@ def _check_stack(name: str, headers: list[sitk.ImageFileReader]) -> None:
         raise _not_a_volume(name, "Its slices are shifted sideways against each other (gantry tilt).", "sheared")
 
 
-def _not_a_volume(name: str, reason: str, code: str) -> InputError:
-    return InputError(
-        f"The DICOM series {name} does not form one volume.", reason=reason,
-        remedy="Check that all files are there; otherwise load it through Slicer's DICOM module, which can repair it, "
-        "and save the volume as NRRD.", code=code,
-    )  # fmt: skip
+def _not_a_volume(name: str, reason: str, code: str, remedy: str = _REPAIR) -> InputError:
+    return InputError(f"The DICOM series {name} cannot be read as one volume.", reason=reason, remedy=remedy, code=code)
 
 
 def _header(file: str) -> sitk.ImageFileReader:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from convnextseg_engine.cohort import cluster as cluster_module
 from convnextseg_engine.cohort.cluster import on_cluster
 from convnextseg_engine.cohort.csv_source import cases_of_csv
 from convnextseg_engine.cohort.mask_pattern import MaskPattern
@@ -178,7 +179,8 @@ def test_a_killed_workers_cases_are_redone_and_none_is_twice(tmp_path: Path, clu
     assert sorted(p.name for p in (tmp_path / "out").glob("[!.]*") if p.is_dir()) == [case.id for case in cases]
 
 
-def test_an_address_without_scheduler_is_told(tmp_path: Path) -> None:
+def test_an_address_without_scheduler_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster_module, "_CONNECT_S", 2)
     model = write_tiny_model(tmp_path / "tiny")
     settings = Settings(str(model.path), content_of(model), "cpu", "torch")
     cases = cases_of_csv(write_cohort(tmp_path / "in", 1), CHANNELS)
