@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -53,10 +54,26 @@ def make_client(tmp_path: Path, planted_environment: dict[str, str]):
 
 
 @pytest.fixture
-def eventually():
-    """Wait until a condition holds; fail after ``seconds``."""
+def within():
+    """Try something that takes time, up to three times; fail if it never took less than ``seconds``.
 
-    def wait(condition, seconds: float = 5.0, what: str = "the condition") -> float:
+    Another program on the machine can only lengthen it, so the quickest counts.
+    """
+
+    def check(seconds: float, attempt: Callable[[], float]) -> None:
+        taken: list[float] = []
+        while not taken or taken[-1] >= seconds:
+            assert len(taken) < 3, f"it took {taken} s, and not less than {seconds} s"
+            taken.append(attempt())
+
+    return check
+
+
+@pytest.fixture
+def eventually():
+    """Wait until a condition holds; fail after ``seconds``, a bound for what is broken, not for what is slow."""
+
+    def wait(condition, seconds: float = 30.0, what: str = "the condition") -> float:
         started = time.monotonic()
         while not condition():
             assert time.monotonic() - started < seconds, f"{what} did not come true within {seconds} s"

@@ -121,4 +121,4 @@ def test_who_does_not_listen_is_killed(start):
     process.stdout.readline()
     started = time.monotonic()
     assert end(identify(process.pid), grace_s=0.2)
-    assert 0.2 <= time.monotonic() - started < 2.0
+    assert 0.2 <= time.monotonic() - started < 20.0

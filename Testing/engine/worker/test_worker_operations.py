@@ -186,10 +186,10 @@ def test_a_training_that_loses_slicer_keeps_its_checkpoint_and_can_be_resumed(
 
     call = threading.Thread(target=train)
     call.start()
-    assert trained.wait(60)
+    assert trained.wait(300)
     process = identify(worker.pid)
     worker._process._popen.stdin.close()  # as when Slicer closes
-    assert wait_until_gone(process, 60)
+    assert wait_until_gone(process, 120)
     call.join()
     assert ended and (tmp_path / "run" / "checkpoint.pt").is_file()
 

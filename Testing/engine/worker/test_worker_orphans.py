@@ -60,14 +60,14 @@ def test_the_end_of_slicer_ends_the_worker_though_its_input_stays_open(started, 
         assert is_running(process)
         slicer.kill()
         slicer.wait()
-    eventually(lambda: not is_running(process), 4.0, "the worker's end")
+    eventually(lambda: not is_running(process), what="the worker's end")
 
 
 def test_a_slicer_that_is_gone_before_the_worker_looks_ends_it_too(started, eventually):
     with subprocess.Popen(["true"]) as gone:
         gone.wait()
     _, process = started(gone.pid)
-    eventually(lambda: process is None or not is_running(process), 4.0, "the worker's end")
+    eventually(lambda: process is None or not is_running(process), what="the worker's end")
 
 
 @pytest.mark.parametrize("op", ["idle", "plant_polite", "plant_deaf"])
@@ -76,14 +76,14 @@ def test_the_end_of_its_input_ends_the_worker_though_slicer_lives(started, event
     if op != "idle":
         begin(worker, op)
     worker.stdin.close()
-    eventually(lambda: not is_running(process), 4.0, "the worker's end")
+    eventually(lambda: not is_running(process), what="the worker's end")
 
 
 def test_sigterm_ends_the_worker(started, eventually):
     worker, process = started(os.getpid())
     begin(worker, "plant_polite")
     os.kill(process.pid, 15)
-    eventually(lambda: not is_running(process), 4.0, "the worker's end")
+    eventually(lambda: not is_running(process), what="the worker's end")
     assert worker.wait() == 0
 
 
@@ -92,7 +92,7 @@ def test_a_training_writes_its_checkpoint_before_it_goes(started, eventually, tm
     checkpoint = tmp_path / "checkpoint"
     begin(worker, "plant_checkpoint", file=str(checkpoint))
     worker.stdin.close()
-    eventually(lambda: not is_running(process), 6.0, "the worker's end")
+    eventually(lambda: not is_running(process), what="the worker's end")
     assert checkpoint.read_text(encoding="utf-8") == "step 1"
 
 
@@ -108,7 +108,7 @@ def test_killing_the_program_that_uses_the_client_ends_the_worker(planted_enviro
         process = identify(int(program.stdout.readline()))
         assert is_running(process)
         program.kill()
-    eventually(lambda: not is_running(process), 4.0, "the worker's end")
+    eventually(lambda: not is_running(process), what="the worker's end")
 
 
 def test_killing_the_launcher_leaves_the_worker_which_is_still_ended_by_its_real_pid(make_client, eventually):
@@ -128,13 +128,13 @@ def test_a_worker_whose_launcher_carried_its_stdio_ends_with_the_launcher(make_c
     client = make_client(way="copy")
     process = identify(client.start().pid)
     client._process._popen.kill()
-    eventually(lambda: not is_running(process), 4.0, "the worker's end")
+    eventually(lambda: not is_running(process), what="the worker's end")
     assert client.call("plant_echo", {"n": 1}) == {"n": 1}
 
 
 @pytest.mark.parametrize("end", ["input", "sigterm", "idle"])
 def test_what_the_worker_started_ends_with_it(started, eventually, end):
-    worker, process = started(os.getpid(), idle_seconds=0.5 if end == "idle" else 60)
+    worker, process = started(os.getpid(), idle_seconds=3 if end == "idle" else 60)
     worker.stdin.write(encode({"id": 1, "op": "plant_leave_a_child"}))
     child = identify(json.loads(worker.stdout.read(4096))["value"]["child"])
     assert is_running(child)
@@ -142,8 +142,8 @@ def test_what_the_worker_started_ends_with_it(started, eventually, end):
         worker.stdin.close()
     elif end == "sigterm":
         os.kill(process.pid, 15)
-    eventually(lambda: not is_running(process), 4.0, "the worker's end")
-    eventually(lambda: not is_running(child), 1.0, "the child's end")
+    eventually(lambda: not is_running(process), what="the worker's end")
+    eventually(lambda: not is_running(child), what="the child's end")
 
 
 @pytest.mark.parametrize("end", ["kill", "crash"])
@@ -155,4 +155,4 @@ def test_what_a_worker_could_not_end_itself_the_client_ends(make_client, eventua
         os.kill(client.pid, 9)
     else:
         client.kill()
-    eventually(lambda: not is_running(child), 4.0, "the child's end")
+    eventually(lambda: not is_running(child), what="the child's end")
