@@ -154,7 +154,7 @@ def test_unknown_names_are_answered_with_names_that_look_alike() -> None:
 
 @pytest.mark.parametrize("name", ["mednext-s-k4", "mednext-s-k101", "mednext-s-k0", "mednext-s-k3-w0", "unet-w99999"])
 def test_impossible_kernels_and_widths_in_a_name_are_refused(name: str) -> None:
-    with pytest.raises(InputError, match="a kernel is odd|must be a whole number from 1"):
+    with pytest.raises(InputError, match=r"a kernel is odd|must be a whole number from 1"):
         named(name)
 
 
