@@ -1,14 +1,14 @@
 """Measure what the networks of the registry cost in inference, and write docs/networks.md's table.
 
-    .venv/bin/python scripts/measure_networks.py [NAME …] [--json F] [--write] [--again] [--on-paper]
+    .venv/bin/python scripts/measure_networks.py [NAME …] [--json F] [--write] [--again] [--only memory|seconds|paper]
 
 For each network: parameters, multiply–adds and seconds for its default window, and the peak memory beyond that of
 Python and its libraries, with PyTorch and with OpenVINO (where it is installed) in fp32 on this CPU. Each measurement
-has a process of its own. The memory of two windows gives the coefficients (fixed bytes, bytes a voxel) of the memory
-plan.
+has a process of its own. The memory of several windows is what the memory plan interpolates.
 
-Figures are kept after each network, in F or with --write where the registry reads them, and networks that are there are
-not measured again, so that an interrupted run goes on; figures of another computer or version are dropped.
+Figures are kept after each network, in F or with --write where the registry reads them, and what is there is not
+measured again, so that an interrupted run goes on, and seconds can be measured at another time than memory, on a quiet
+machine; figures of another computer or version are dropped.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import Any
 
 from convnextseg_engine.cli.doctor import findings
 from convnextseg_engine.durable import write_json, write_text
-from convnextseg_engine.networks.cost import multiply_adds, parameters
+from convnextseg_engine.networks.cost import activation_bytes, multiply_adds, parameters
 from convnextseg_engine.networks.registry import NetworkInfo, named, names
 from measure_one_network import INPUTS, OUTPUTS
 
@@ -34,8 +34,9 @@ KEPT = ROOT / "ConvNeXtSeg" / "convnextseg_engine" / "data" / "networks" / "meas
 PAGE = ROOT / "docs" / "networks.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 COMMAND = "scripts/measure_networks.py --write"
-# A second, smaller window gives the slope of the memory.
-_OTHER_WINDOW = {3: (64, 64, 64), 2: (1, 128, 128)}
+# Of the plans: the default window, half of it, and one between, where the network takes them.
+_SMALLER = {3: ((48, 48, 48), (64, 64, 64)), 2: ((1, 64, 64), (1, 128, 128))}
+MEMORY, SECONDS = "memory", "seconds"
 
 
 def machine() -> dict[str, Any]:
@@ -44,41 +45,72 @@ def machine() -> dict[str, Any]:
     return {"cpu": findings()["cpu"]} | packages
 
 
-def measured(info: NetworkInfo, backend: str, seconds: float) -> dict[str, Any]:
-    """Return ``seconds``, ``spread``, ``runs``, ``peak_bytes`` and the coefficients of one network with one backend.
+def windows_of(info: NetworkInfo) -> list[tuple[int, int, int]]:
+    """Return the windows of which memory is measured, the default one last."""
+
+    def fits(window: tuple[int, int, int]) -> bool:
+        return all(n == 1 or (n % info.divisor == 0 and n >= max(info.smallest, 2 * info.divisor)) for n in window)
+
+    return [window for window in _SMALLER[info.dim] if fits(window)] + [info.patch]
+
+
+def measured(info: NetworkInfo, backend: str, parts: set[str], seconds: float) -> dict[str, Any]:
+    """Return figures of one network with one backend.
+
+    Args:
+        info: The network.
+        backend: ``"torch"`` or ``"openvino"``.
+        parts: With ``"memory"``: ``fixed_bytes`` (the network itself) and ``working``, pairs of voxels and bytes. With
+            ``"seconds"``: ``seconds`` (median), ``spread`` and ``runs``.
+        seconds: For the timed runs.
 
     Raises:
         RuntimeError: If its process failed.
     """
-    windows = (_OTHER_WINDOW[info.dim], info.patch)
+    windows = windows_of(info) if MEMORY in parts else [info.patch]
     script = Path(__file__).with_name("measure_one_network.py")
-    command = [sys.executable, str(script), info.name, backend, "--seconds", str(seconds)]
+    command = [sys.executable, str(script), info.name, backend, "--seconds", str(seconds if SECONDS in parts else 0)]
     for window in windows:
         command += ["--window", *map(str, window)]
     process = subprocess.run(command, capture_output=True, text=True, check=False)
     if process.returncode:
         last = (process.stderr.strip().splitlines() or ["no message"])[-1]
         raise RuntimeError(f"{info.name} with {backend}: exit status {process.returncode}, {last}")
-    result = json.loads(process.stdout.splitlines()[-1])
-    taken, peaks = result["seconds"], result["peaks"]
-    sizes = [math.prod(window) for window in windows]
-    slope = max(0.0, (peaks[1] - peaks[0]) / (sizes[1] - sizes[0]))
-    return {
-        "seconds": round(statistics.median(taken), 2), "spread": [round(min(taken), 2), round(max(taken), 2)],
-        "runs": len(taken), "peak_bytes": peaks[1],
-        "fixed_bytes": max(0, round(peaks[1] - slope * sizes[1])), "per_voxel": round(slope, 1),
-    }  # fmt: skip
+    return figures_of(json.loads(process.stdout.splitlines()[-1]), windows, parts)
 
 
-def row_of(info: NetworkInfo, backends: list[str], seconds: float) -> dict[str, Any]:
-    """Return everything about one network."""
+def figures_of(result: dict[str, Any], windows: list[tuple[int, int, int]], parts: set[str]) -> dict[str, Any]:
+    """Return what is kept of what ``measure_one_network.py`` printed; see :func:`measured`."""
+    figures: dict[str, Any] = {}
+    if SECONDS in parts:
+        taken = result["seconds"]
+        figures |= {"seconds": round(statistics.median(taken), 2), "runs": len(taken)}
+        figures["spread"] = [round(min(taken), 2), round(max(taken), 2)]
+    if MEMORY in parts:
+        # What converting left in the allocator's heaps grows with the window; the network itself does not.
+        figures["fixed_bytes"] = min(result["fixed"])
+        figures["working"] = [[math.prod(w), n] for w, n in zip(windows, result["working"], strict=True)]
+    return figures
+
+
+def missing(info: NetworkInfo, known: dict[str, Any], wanted: set[str]) -> set[str]:
+    """Return which of the wanted parts a backend's figures lack; memory counts if each window was measured."""
+    there = {SECONDS} if "seconds" in known else set()
+    if [voxels for voxels, _ in known.get("working", [])] == [math.prod(window) for window in windows_of(info)]:
+        there.add(MEMORY)
+    return wanted - there
+
+
+def on_paper(info: NetworkInfo) -> dict[str, Any]:
+    """Return what is counted of one network."""
     return {
         "name": info.name,
         "network": info.network,
         "patch": list(info.patch),
         "parameters": parameters(info.network, INPUTS, OUTPUTS),
         "gmac": round(multiply_adds(info.network, INPUTS, OUTPUTS, info.patch) / 1e9, 2),
-    } | {backend: measured(info, backend, seconds) for backend in backends}
+        "activation_bytes": activation_bytes(info.network, INPUTS, OUTPUTS, info.patch),
+    }
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -90,8 +122,10 @@ def table(rows: list[dict[str, Any]]) -> str:
     for row in rows:
         cells = [row["name"], f"{row['parameters']:,}", " × ".join(map(str, row["patch"])), f"{row['gmac']:.1f}"]
         for backend in ("torch", "openvino"):
-            figures = row.get(backend)
-            cells += [f"{figures['seconds']:.2f}", f"{figures['peak_bytes'] / 1e9:.2f}"] if figures else ["–", "–"]
+            figures = row.get(backend, {})
+            cells.append(f"{figures['seconds']:.2f}" if "seconds" in figures else "–")
+            peak = figures["fixed_bytes"] + figures["working"][-1][1] if "working" in figures else None
+            cells.append("–" if peak is None else f"{peak / 1e9:.2f}")
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -131,26 +165,29 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="F", help="keep figures in this file")
     parser.add_argument("--write", action="store_true", help="keep figures in the package, and the table in docs/")
     parser.add_argument("--again", action="store_true", help="measure also what has figures")
-    parser.add_argument("--on-paper", action="store_true", help="only count parameters and multiply–adds")
+    parser.add_argument("--only", choices=(MEMORY, SECONDS, "paper"), help="leave the rest for another time")
     parser.add_argument("--seconds", type=float, default=10, help="for the timed runs of a network (default 10)")
     options = parser.parse_args()
     chosen = [named(name) for name in options.names or names()]
     files = [file for file in (KEPT if options.write else None, options.json) if file is not None]
     figures = kept(files[0] if files else None)
-    backends = [] if options.on_paper else ["torch", *(["openvino"] if util.find_spec("openvino") else [])]
+    backends = ["torch", *(["openvino"] if util.find_spec("openvino") else [])]
+    wanted = {MEMORY, SECONDS} if options.only is None else {options.only} & {MEMORY, SECONDS}
     order = {name: place for place, name in enumerate(names())}
     failed = 0
     for info in chosen:
         rows = {row["name"]: row for row in figures["rows"]}
-        known = rows.get(info.name, {})
-        if not known or options.again or any(backend not in known for backend in backends):
-            print(f"{info.name} …", file=sys.stderr, flush=True)
+        row = rows[info.name] = rows.get(info.name, {}) | on_paper(info)
+        for backend in backends:
+            parts = wanted if options.again else missing(info, row.get(backend, {}), wanted)
+            if not parts:
+                continue
+            print(f"{info.name} with {backend}: {' and '.join(sorted(parts))} …", file=sys.stderr, flush=True)
             try:
-                rows[info.name] = row_of(info, backends, options.seconds)
+                row[backend] = row.get(backend, {}) | measured(info, backend, parts, options.seconds)
             except RuntimeError as error:
                 print(error, file=sys.stderr)
                 failed += 1
-                continue
         figures["rows"] = sorted(rows.values(), key=lambda row: (order.get(row["name"], len(order)), row["name"]))
         for file in files:
             write_json(file, figures)

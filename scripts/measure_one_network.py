@@ -1,13 +1,13 @@
 """Measure one network with one backend; ``measure_networks.py`` runs this, one process a measurement.
 
-Prints ``{"seconds": […], "peaks": […]}``: the times of the runs on the last window, and for each window the peak of the
-resident memory beyond that of Python with all libraries (Linux only: other systems let no process forget its peak).
+Prints ``{"seconds": […], "fixed": […], "working": […]}``: the times of the runs on the last window, and for each window
+the resident memory that the network takes beyond Python with all libraries, and what a run takes beyond both at its
+peak, the logits included (Linux only: other systems let no process forget its peak).
 """
 
 from __future__ import annotations
 
 import argparse
-import ctypes
 import gc
 import json
 import time
@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from convnextseg_engine.inference.backend import Backend
+from convnextseg_engine.inference.free_memory import give_back_freed_memory
 from convnextseg_engine.inference.openvino_backend import OpenVinoBackend
 from convnextseg_engine.inference.torch_backend import TorchBackend
 from convnextseg_engine.networks.registry import NetworkInfo, build, named
@@ -31,7 +32,7 @@ _MOST_RUNS = 5
 
 
 def measure(name: str, backend: str, windows: Sequence[Window], seconds: float) -> dict[str, list[Any]]:
-    """Return ``seconds``, of each run on the last window, and ``peaks`` in bytes, one a window.
+    """Return ``seconds``, of each run on the last window, and in bytes, one a window, ``fixed`` and ``working``.
 
     Args:
         name: A name of the registry.
@@ -45,21 +46,21 @@ def measure(name: str, backend: str, windows: Sequence[Window], seconds: float) 
     window = (1, 64, 64) if info.dim == 2 else (64, 64, 64)
     _runner(narrow, info, backend, window).logits(torch.zeros(1, INPUTS, *window), _never)
     del narrow
-    before = _forget_peak()
+    libraries = forget_peak()
 
-    network = build(info.network, INPUTS, OUTPUTS)
-    peaks = []
+    fixed, working = [], []
     for window in windows:
-        runner = _runner(network, info, backend, window)
-        image = torch.randn(1, INPUTS, *window, generator=torch.Generator().manual_seed(0))
         # OpenVINO converts a network by a run of PyTorch, once; what counts is what every further run needs.
-        _forget_peak()
+        runner = _runner(build(info.network, INPUTS, OUTPUTS), info, backend, window)
+        fixed.append(forget_peak() - libraries)
+        image = torch.randn(1, INPUTS, *window, generator=torch.Generator().manual_seed(0))
+        before = forget_peak()
         taken = [_timed(runner, image)]
+        working.append(status("VmHWM") - before)
         while window == windows[-1] and len(taken) < 1 + _MOST_RUNS and sum(taken) < seconds:
             taken.append(_timed(runner, image))
-        peaks.append(_status("VmHWM") - before)
-        del runner
-    return {"seconds": taken[1:] or taken, "peaks": peaks}
+        del runner, image
+    return {"seconds": taken[1:] or taken, "fixed": fixed, "working": working}
 
 
 def _timed(runner: Backend, image: torch.Tensor) -> float:
@@ -79,15 +80,15 @@ def _never() -> None:
     return None
 
 
-def _forget_peak() -> int:
+def forget_peak() -> int:
     """Give free memory back, let the peak begin anew (proc(5), clear_refs), and return the resident bytes now."""
     gc.collect()
-    ctypes.CDLL(None).malloc_trim(0)
+    give_back_freed_memory()
     Path("/proc/self/clear_refs").write_text("5")
-    return _status("VmRSS")
+    return status("VmRSS")
 
 
-def _status(field: str) -> int:
+def status(field: str) -> int:
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(f"{field}:"):
             return 1024 * int(line.split()[1])

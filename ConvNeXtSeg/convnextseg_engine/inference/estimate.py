@@ -58,7 +58,9 @@ class RunSize:
     turned: bool = False
 
 
-def estimate(plan: Plan, size: RunSize, network: MemoryCoefficients, *, held: bool = False) -> MemoryEstimate:
+def estimate(
+    plan: Plan, size: RunSize, network: MemoryCoefficients, *, held: bool = False, keeps: bool = True
+) -> MemoryEstimate:
     """Return what a plan takes.
 
     Args:
@@ -66,10 +68,11 @@ def estimate(plan: Plan, size: RunSize, network: MemoryCoefficients, *, held: bo
         size: The study's and the model's sizes.
         network: The measured figures; the weights are in memory already.
         held: Whether the network still holds its working memory from the run before.
+        keeps: Whether a network on the CPU keeps its working memory while the result is brought back.
     """
     tiling = Tiling(size.prepared, plan.patch, plan.overlap)
     window = math.prod(plan.patch) * plan.window_batch * _FLOAT
-    working = 0 if held else int(network.per_voxel * math.prod(plan.patch) * plan.window_batch)
+    working = 0 if held else network.working(plan.patch, plan.window_batch)
     # Disagreement takes two more sums a region.
     sums = (size.outputs + 2 * size.regions * size.disagreement) * math.prod(tiling.padded) * _FLOAT
     padded = size.channels * math.prod(tiling.padded) * _FLOAT if tiling.padded != size.prepared else 0
@@ -77,8 +80,7 @@ def estimate(plan: Plan, size: RunSize, network: MemoryCoefficients, *, held: bo
     on_device = plan.device != "cpu"
     while_running = padded + windows + (0 if on_device else working) + (sums if plan.accumulate_on == "cpu" else 0)
     device = (working + windows if on_device else 0) + (sums if plan.accumulate_on != "cpu" else 0)
-    # A CPU network may keep its working memory while the result is brought back.
-    afterwards = (0 if on_device else working) + sums + _restoring(size)
+    afterwards = (working if keeps and not on_device else 0) + sums + _restoring(size)
     return MemoryEstimate(max(while_running, afterwards), device, network.measured)
 
 

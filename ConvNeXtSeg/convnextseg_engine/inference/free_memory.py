@@ -34,6 +34,15 @@ def resident_bytes() -> int | None:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
+def give_back_freed_memory() -> None:
+    """Let the system have what this process has freed and its allocator still holds, where there is a way to."""
+    if sys.platform == "linux":
+        # The GNU C library keeps freed blocks in its heaps; other C libraries do not have this function.
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
+
+
 def free_device_bytes(device: str) -> int | None:
     """Return the bytes that a graphics processor still has for this process; None for the CPU."""
     import torch

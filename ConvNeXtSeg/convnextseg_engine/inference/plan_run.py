@@ -13,7 +13,7 @@ from ..networks.memory import memory_of
 from ..progress import Reporter
 from .backend import Backend
 from .estimate import MemoryEstimate, RunSize, estimate
-from .free_memory import free_device_bytes, free_host_bytes, resident_bytes
+from .free_memory import free_device_bytes, free_host_bytes, give_back_freed_memory, resident_bytes
 from .loaded import LoadedModel, load
 from .memory import Plan, changes, is_out_of_memory, ladder
 from .options import Settings
@@ -64,6 +64,7 @@ def run_by_plan(
     if settings.arithmetic == "nnunet-v2" and not loaded.plain:  # half-precision sums keep every last bit's trace
         loaded = load(loaded.model, loaded.device.name, plain=True)
     plans = plans_of(loaded, settings)
+    give_back_freed_memory()  # of loading and preparing, so that what is resident is what is in use
     needs = {plan: _need(plan, loaded, size) for plan in plans}
     fitting, refusals = _fitting(needs)
     for plan in fitting:
@@ -98,8 +99,11 @@ def run_by_plan(
 def _need(plan: Plan, loaded: LoadedModel, size: RunSize) -> MemoryEstimate:
     backend = loaded.backend
     on_its_device = plan.device == backend.device
-    network = memory_of(loaded.model.metadata.network, backend.name if on_its_device else "torch")
-    return estimate(plan, size, network, held=on_its_device and backend.holds_memory)
+    name = backend.name if on_its_device else "torch"
+    network = memory_of(loaded.model.metadata.network, name)
+    # PyTorch gives working memory back after each layer, OpenVINO keeps it for the next window.
+    held, keeps = on_its_device and backend.holds_memory, name != "torch"
+    return estimate(plan, size, network, held=held, keeps=keeps)
 
 
 def _fitting(needs: dict[Plan, MemoryEstimate]) -> tuple[list[Plan], list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -13,7 +14,7 @@ from convnextseg_engine.images.study import Study
 from convnextseg_engine.inference import plan_run
 from convnextseg_engine.inference import segment as segment_module
 from convnextseg_engine.inference.estimate import RunSize, estimate
-from convnextseg_engine.inference.free_memory import free_host_bytes, resident_bytes
+from convnextseg_engine.inference.free_memory import free_host_bytes, give_back_freed_memory, resident_bytes
 from convnextseg_engine.inference.memory import Plan
 from convnextseg_engine.inference.segment import segment
 from convnextseg_engine.models.folder import ModelFolder
@@ -63,6 +64,27 @@ def test_working_memory_that_is_held_already_is_not_counted_again() -> None:
     plan = Plan("cpu", 1, (64, 64, 64), 0.5)
     first, again = (estimate(plan, _cube(128), NETWORK, held=held).host for held in (False, True))
     assert first - again == 1000 * 64**3
+
+
+def test_working_memory_that_is_given_back_makes_room_for_the_result() -> None:
+    plan, size = Plan("cpu", 1, (64, 64, 64), 0.5), _cube(1024)
+    kept, freed = (estimate(plan, size, NETWORK, keeps=keeps).host for keeps in (True, False))
+    assert kept - freed == 1000 * 64**3
+    small = [estimate(plan, _cube(64), NETWORK, keeps=keeps).host for keeps in (True, False)]
+    assert small[1] > 1000 * 64**3  # while the network runs
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems offer no way to give memory back")
+def test_freed_memory_is_given_back_to_the_system() -> None:
+    pieces = [
+        b"x" * (100_000 + n) for n in range(2000)
+    ]  # 200 MB in the heap, below the size that the system gives directly
+    held = pieces[::50]
+    full = resident_bytes()
+    del pieces
+    give_back_freed_memory()
+    assert full - resident_bytes() > 150e6
+    assert all(piece[-1:] == b"x" for piece in held)
 
 
 def test_the_system_tells_what_is_free() -> None:
