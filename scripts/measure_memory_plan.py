@@ -2,8 +2,8 @@
 
     .venv/bin/python scripts/measure_memory_plan.py [NAME …] [--backend torch|openvino] [--window D H W] [--json F]
 
-For each network and backend a model with random weights and the network's default window segments a synthetic study that
-is one window large, in a process of its own. What is compared is the peak of the process beyond Python and its
+For each network and backend a model with random weights and the network's default window segments a synthetic study of
+one window, in a process of its own. What is compared is the peak of the process beyond Python and its
 libraries, as the plan gave it before the run and as the system counted it (Linux only). *run* is the same without what
 the process had already when the study was prepared, weights among it: only the plan's own part.
 

@@ -89,6 +89,7 @@ def forget_peak() -> int:
 
 
 def status(field: str) -> int:
+    """Return a size from /proc/self/status in bytes."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(f"{field}:"):
             return 1024 * int(line.split()[1])

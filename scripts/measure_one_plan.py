@@ -2,7 +2,7 @@
 
 ``measure_memory_plan.py`` and a test run this, one process a model, so that each is as fresh as a worker. Prints
 ``{"estimate": bytes, "measured": bytes, "baseline": bytes, "loaded": bytes, "plan": "…"}``: the plan's figure for what
-the run takes beyond what the process has when the study is prepared, and the peak of the resident memory beyond the same
+the run takes beyond what the process has when the study is prepared, and the peak of the resident memory beyond that
 (Linux only: other systems let no process forget its peak).
 """
 
