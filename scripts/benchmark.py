@@ -1,14 +1,14 @@
-"""Measure ours beside others, interleaved on this machine: ``python scripts/benchmark.py training|… [--json F]``."""
+"""Measure ours beside others, interleaved: ``python scripts/benchmark.py training|inference|depthwise [--json F]``."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from benchmarking import inference, training
+from benchmarking import depthwise, inference, training
 
 # A subcommand is a module with add_arguments(parser) and run(options) -> exit status.
-_SUBJECTS = {"inference": inference, "training": training}
+_SUBJECTS = {"depthwise": depthwise, "inference": inference, "training": training}
 
 
 def main() -> int:
