@@ -29,7 +29,7 @@ def read_weights(path: Path) -> tuple[Tensors, list[str]]:
     Raises:
         InputError: If the file is missing, damaged or unsafe, or holds no weights, or several sets of them.
     """
-    if path.suffix == ".safetensors":
+    if path.suffix.lower() == ".safetensors":
         return without_prefixes(_read_safetensors(path)), []
     tensors, notes = _weights_within(load_torch(path), path.name)
     return without_prefixes(tensors), notes

@@ -12,6 +12,8 @@ from .model_origin import cases_in_words, network_in_words, network_name, origin
 from .output import Output, table
 
 if TYPE_CHECKING:
+    from ..models.folder import ModelFolder
+    from ..models.metadata import Metadata
     from ..models.store import VersionInfo
 
 
@@ -50,7 +52,7 @@ def _list(arguments: argparse.Namespace, output: Output) -> None:
         current = store.current(name)
         title = next((v.title for v in versions if v.version == current), "")
         listed.append({"name": name, "current": current, "title": title, "versions": [_described(v) for v in versions]})
-        rows += [[name, v.version, v.status, v.title] for v in versions]
+        rows += [[name, v.version, v.status + ", calibrated" * v.calibrated, v.title] for v in versions]
     output.result(listed, table(rows) if listed else ["There are no models on this computer."])
 
 
@@ -63,13 +65,10 @@ def _show(arguments: argparse.Namespace, output: Output) -> None:
     known = store.versions(metadata["name"]) if metadata["name"] in store.names() else []
     listed = [v for v in known if v.path.resolve() == model.path.resolve()]
     history = [asdict(event) for event in store.history(metadata["name"])] if listed else []
-    first = (
-        store.open(f"{model.metadata.name}@{store.first(model.metadata.name)}").metadata if listed else model.metadata
-    )
     value = metadata | {
         "network_name": network_name(model),
         "parameters": parameter_count(model),
-        "comes_from": origin(first),
+        "comes_from": origin(_first_metadata(model, known) if listed else model.metadata),
         "labels": [{"name": label.name, "value": label.value} for label in model.contract.labels],
         "regions": [{"name": region.name, "labels": list(region.labels)} for region in model.contract.regions],
         "path": str(model.path),
@@ -78,6 +77,16 @@ def _show(arguments: argparse.Namespace, output: Output) -> None:
         "history": history,
     }
     output.result(value, _shown(value, listed[0].status if listed else "a folder outside the store"))
+
+
+def _first_metadata(model: ModelFolder, versions: list[VersionInfo]) -> Metadata:
+    """Return the first version's metadata, or the model's own: a first version that was damaged hides no later one."""
+    from ..models.folder import ModelFolder
+
+    try:
+        return ModelFolder.open(versions[0].path, verify=False).metadata
+    except InputError:
+        return model.metadata
 
 
 def _shown(value: dict[str, Any], status: str) -> list[str]:
@@ -159,4 +168,5 @@ def _described(version: VersionInfo) -> dict[str, Any]:
         "title": version.title,
         "created": version.created,
         "verdict": version.verdict,
+        "calibrated": version.calibrated,
     }

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from .output import Output, table
 
 if TYPE_CHECKING:
+    from ..networks.memory import MemoryCoefficients
     from ..networks.registry import NetworkInfo
 
 # Parameters are counted for four MR sequences and four outputs, as the publications on brain tumours do.
@@ -47,8 +49,7 @@ def _show(arguments: argparse.Namespace, output: Output) -> None:
         "deep_supervision": supports(info.network, "deep_supervision"),
         "checkpointing": supports(info.network, "checkpointing"),
         "memory": {
-            backend: {"fixed_bytes": known.fixed_bytes, "per_voxel": known.per_voxel, "measured": known.measured}
-            for backend, known in memory.items()
+            backend: asdict(known) | {"peak_bytes": known.peak(info.patch)} for backend, known in memory.items()
         },
     }
     rows = [
@@ -59,12 +60,17 @@ def _show(arguments: argparse.Namespace, output: Output) -> None:
         ["extents", f"divisible by {info.divisor}, at least {info.smallest}"],
         ["deep supervision", "yes" if value["deep_supervision"] else "no"],
         ["checkpointing", "yes" if value["checkpointing"] else "no"],
-        ["memory", f"about {memory['torch'].peak(info.patch) / 1e9:.1f} GB for one window with PyTorch"],
+        ["memory", _memory_in_words(memory["torch"], info.patch)],
         ["paper", info.paper],
         ["known weights", info.licence],
         ["described as", ", ".join(f"{key}={item}" for key, item in info.network.items())],
     ]
     output.result(value, table(rows))
+
+
+def _memory_in_words(known: MemoryCoefficients, window: tuple[int, int, int]) -> str:
+    sure = "measured" if known.measured else "not measured, a cautious guess"
+    return f"about {known.peak(window) / 1e9:.1f} GB for one window with PyTorch ({sure})"
 
 
 def _row(info: NetworkInfo) -> dict[str, Any]:

@@ -130,7 +130,7 @@ def _counted(described: str, backend: str) -> MemoryCoefficients:
         window = usual_window(network)
         per_voxel = activation_bytes(network, _CHANNELS, _CHANNELS, window) / math.prod(window)
         weights = _FLOAT * parameters(network, _CHANNELS, _CHANNELS)
-    except InputError:
+    except (InputError, NotImplementedError, RuntimeError):  # no such network, or one that cannot run on paper
         width = max(1.0, _width(network) / _USUAL_WIDTH)
         return MemoryCoefficients(int(_UNKNOWN_FIXED * width**2), _UNKNOWN_PER_VOXEL * width, measured=False)
     relative = _most_alike(network, backend)

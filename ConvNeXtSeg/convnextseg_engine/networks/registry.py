@@ -59,7 +59,6 @@ class NetworkInfo:
         smallest: The smallest extent (of a slice, in 2D).
         paper: Where it was published.
         licence: Of the weights that are known for it.
-        memory: What inference takes with PyTorch.
     """
 
     name: str
@@ -71,7 +70,11 @@ class NetworkInfo:
     smallest: int
     paper: str
     licence: str
-    memory: MemoryCoefficients
+
+    @property
+    def memory(self) -> MemoryCoefficients:
+        """What inference takes with PyTorch; counted when it is asked for, which takes about a second a network."""
+        return memory_of(self.network)
 
 
 def build(network: dict[str, Any], inputs: int, outputs: int, **overrides: Any) -> nn.Module:
@@ -169,7 +172,7 @@ def named(name: str) -> NetworkInfo:
         kernel = None
     return NetworkInfo(
         _canonical(variant, kernel, other_width, dim), family.title, network, dim, family.patches[dim],
-        family.divisor, family.smallest, family.paper, family.licence, memory_of(network),
+        family.divisor, family.smallest, family.paper, family.licence,
     )  # fmt: skip
 
 

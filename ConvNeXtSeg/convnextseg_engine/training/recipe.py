@@ -20,7 +20,7 @@ _LIMITS: dict[str, tuple[float, float | None]] = {
     "average_decay": (0, 1), "foreground_fraction": (0, 1), "synthetic_fraction": (0, 1),
     "flip": (0, 1), "rotate_degrees": (0, 180), "scale": (0, 0.9), "noise": (0, None), "contrast": (0, 0.9),
     "brightness": (0, None), "gamma": (0, 0.9), "blur_voxels": (0, None), "channel_dropout": (0, 1),
-    "flip_other_axes": (0, 1), "elastic": (0, 0.5), "low_resolution": (0, 0.9),
+    "flip_other_axes": (0, 1), "elastic": (0, 0.08), "low_resolution": (0, 0.9),
 }  # fmt: skip
 _MAY_CHANGE = (
     "name", "description", "purpose", "steps", "warmup_steps", "validate_every", "checkpoint_every", "patience",
@@ -45,7 +45,8 @@ class Augmentation:
         blur_voxels: Largest deviation of a Gaussian blur.
         channel_dropout: Probability of hiding each channel (one always stays).
         flip_other_axes: Probability of mirroring front–back and, independently, foot–head.
-        elastic: Largest shift by a smooth random warp, as a fraction of the sample's extent along each axis.
+        elastic: Largest shift by a smooth random warp, as a fraction of the sample's extent along each axis; above
+            a twelfth tissue would be folded over.
         low_resolution: Largest relative loss of resolution: 0.5 halves it at most.
     """
 

@@ -57,6 +57,19 @@ def test_show_tells_what_the_model_is(
     assert "outside the store" in run("models", "show", tiny_model.path).out
 
 
+def test_a_damaged_first_version_hides_no_later_one(
+    run: Callable, store: ModelStore, tiny_model: ModelFolder, tmp_path: Path
+) -> None:
+    version = _candidate(store, tiny_model, tmp_path / "c", "accept")
+    first = store.open("tiny@v1").path
+    with (first / "model.safetensors").open("ab") as file:
+        file.write(b"x")
+    assert run("models", "show", f"tiny@{version}").status == 0
+    (first / "metadata.json").write_text("{")
+    assert run("models", "show", f"tiny@{version}").status == 0
+    assert run("models", "show", "tiny@v1").status == 2
+
+
 def test_promote_and_roll_back(run: Callable, store: ModelStore, tiny_model: ModelFolder, tmp_path: Path) -> None:
     version = _candidate(store, tiny_model, tmp_path / "c", "accept")
     assert run("models", "promote", f"tiny@{version}", "--note", "better on ours").status == 0

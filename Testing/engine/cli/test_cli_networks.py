@@ -43,6 +43,10 @@ def test_show_tells_all_about_one_also_of_another_kernel(run) -> None:
     assert value["network"] == {"name": "mednext", "size": "B", "kernel": 7, "width": 32, "dim": 2}
     assert value["deep_supervision"] is True
     assert value["memory"].keys() == {"torch", "openvino"}
+    for memory in value["memory"].values():
+        assert memory["peak_bytes"] > memory["fixed_bytes"] > 0
+        assert not memory["measured"]
+    assert "not measured, a cautious guess" in run("networks", "show", "MedNeXt-B-k7-2d").out
     assert "arXiv:2303.09975" in run("networks", "show", "mednext-b-k3").out
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gc
+import os
 import random
+import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -104,3 +107,20 @@ def test_more_than_a_block_is_one_of_its_own(monkeypatch: pytest.MonkeyPatch) ->
     small, large = recycled.empty(SHAPE, LIKE), recycled.empty((3, *SHAPE), LIKE)
     del small, large
     assert recycled.held_bytes() == 4 * 600 * 700 * 4
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_process_does_not_wait_for_its_parents_lock() -> None:
+    with recycled._arena._lock:
+        child = os.fork()
+        if child == 0:
+            recycled.empty(SHAPE, LIKE)
+            os._exit(0)
+    deadline = time.monotonic() + 60
+    while not (ended := os.waitpid(child, os.WNOHANG))[0]:
+        if time.monotonic() > deadline:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            pytest.fail("it waits for ever")
+        time.sleep(0.05)
+    assert ended[1] == 0

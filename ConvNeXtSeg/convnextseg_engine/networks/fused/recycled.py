@@ -8,6 +8,7 @@ a third of a training step. Here memory returns to an arena when its last tensor
 from __future__ import annotations
 
 import math
+import os
 import weakref
 from collections import deque
 from threading import Lock
@@ -66,7 +67,7 @@ class _Arena:
         self._lock = Lock()
 
     def lease(self, size: int) -> np.ndarray:
-        """Return ``size`` bytes that are in use until the last view of them is gone."""
+        """Return ``size`` bytes that are in use until this array is gone, which a tensor made of it keeps."""
         reserved = -(-size // _ALIGNMENT) * _ALIGNMENT
         with self._lock:
             self._tidy()
@@ -95,6 +96,9 @@ class _Arena:
 
 
 _arena = _Arena()
+if hasattr(os, "register_at_fork"):
+    # A forked process has its parent's lock, but not the thread that may hold it.
+    os.register_at_fork(after_in_child=lambda: release())
 
 
 def empty(shape: tuple[int, ...], like: torch.Tensor) -> torch.Tensor:
@@ -107,7 +111,7 @@ def empty(shape: tuple[int, ...], like: torch.Tensor) -> torch.Tensor:
 
 
 def release() -> None:
-    """Give unused memory back to the operating system; what is in use follows when its tensors die."""
+    """Give unused memory back to the operating system; a block that is in use follows when its last tensor dies."""
     global _arena
     _arena = _Arena()
 
