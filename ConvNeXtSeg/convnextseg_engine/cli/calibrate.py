@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ..models.store import ModelStore, VersionInfo
     from ..uncertainty.calibrate import Calibration
 
+_LEAST_RISE = 0.0005  # what three decimals can show
+
 
 def add_action(actions: Any, common: argparse.ArgumentParser) -> None:
     """Add this action to those of ``convnextseg models``."""
@@ -83,6 +85,7 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
             remedy="Choose cases in which it finds something.",
             code="nothing-to-calibrate",
         )
+    _check_better(found, model.spec, f"{len(cases)} {arguments.split} case{'s' * (len(cases) != 1)}")
     if base is None:
         store.install(model.path)
         base = _version_of(store, model)
@@ -90,13 +93,14 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
     with tempfile.TemporaryDirectory() as folder:
         staged = write_calibrated(model, Path(folder) / name, found.temperatures, _finite(how))
         version = store.add_candidate(name, staged.path, _verdict(base))
-    others = [] if "@" in arguments.model else [v for v in store.versions(name) if v.status == "candidate"]
-    others = [v.version for v in others if v.version != version]
+    candidates = [v.version for v in store.versions(name) if v.status == "candidate" and not v.calibrated]
+    others = [] if "@" in arguments.model else candidates
     output.result(
-        _finite(found.to_dict()) | {"name": name, "version": version, "base": base.version},
+        _finite(found.to_dict()) | {"name": name, "version": version, "base": base.version, "worse": _worse(found)},
         [
             f"{name}@{base.version} ({base.status}) with calibrated probabilities is {name}@{version}.",
             *_told(found),
+            *_warned(found),
             _next_step(f"{name}@{version}", base),
             *([f"To calibrate a candidate instead, write {name}@{others[-1]}."] if others else []),
         ],
@@ -105,21 +109,49 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
 
 def _version_of(store: ModelStore, model: ModelFolder) -> VersionInfo:
     """Return which version of the store ``model`` is."""
-    name, versions = model.metadata.name, store.versions(model.metadata.name)
-    if store.holds(model):
-        for known in versions:
-            if known.path.resolve() == model.path.resolve():
-                return known
-        for known in versions:  # a folder elsewhere with the same content
-            if known.version == model.metadata.version:
-                return known
-        return versions[0]
+    name, version = model.metadata.name, store.version_of(model)
+    for known in store.versions(name):
+        if known.version == version:
+            return known
     raise InputError(
         f"There is another model named {name} on this computer.",
         reason=f"The folder {model.path.name} is none of its versions, so the calibrated model cannot be one of them.",
         remedy="Choose a version that “convnextseg models list” shows, or a folder with another name.",
         code="other-model",
     )
+
+
+def _worse(found: Calibration) -> list[str]:
+    """Return the labels whose error rose."""
+    return [label for label, before in found.before.items() if found.after[label] - before >= _LEAST_RISE]
+
+
+def _check_better(found: Calibration, spec: str, cases: str) -> None:
+    """Refuse temperatures with which probabilities miss by more than without: they are fitted to another measure."""
+    labels = [label for label, error in found.before.items() if not math.isnan(error + found.after[label])]
+    before, after = (sum(e[label] for label in labels) / max(len(labels), 1) for e in (found.before, found.after))
+    if after - before >= _LEAST_RISE:
+        raise InputError(
+            f"With the temperatures that were found, the probabilities of {spec} would be less right than without.",
+            reason=f"On {cases} their error rose from {before:.3f} to {after:.3f}, averaged over the labels "
+            f"({_rises(found)}). Too few cases often cause this.",
+            remedy="Nothing was added, and the model is as it was. Add more validation cases with “convnextseg cases "
+            "add … --split validation”, then calibrate again.",
+            code="calibration-worse",
+        )
+
+
+def _rises(found: Calibration) -> str:
+    return ", ".join(f"{label} {found.before[label]:.3f} to {found.after[label]:.3f}" for label in _worse(found))
+
+
+def _warned(found: Calibration) -> list[str]:
+    if not _worse(found):
+        return []
+    return [
+        f"Note: the error rose for {_rises(found)}, though it fell or stayed on average. If that label matters to you, "
+        "add more validation cases and calibrate again before you promote this."
+    ]
 
 
 def _verdict(base: VersionInfo) -> dict[str, Any]:

@@ -40,6 +40,7 @@ class VersionInfo:
         title: The model's title; for a damaged one, what is wrong with it.
         created: UTC time in ISO 8601, or empty.
         verdict: What the gate said when it was added; empty if it was never judged.
+        calibrated: Whether ``models calibrate`` made it: another version's weights, with temperatures.
     """
 
     name: str
@@ -50,6 +51,7 @@ class VersionInfo:
     title: str
     created: str
     verdict: dict[str, Any] = field(default_factory=dict)
+    calibrated: bool = False
 
 
 class ModelStore:
@@ -114,7 +116,14 @@ class ModelStore:
 
     def holds(self, model: ModelFolder) -> bool:
         """Say whether ``model`` is one of the versions, wherever it was opened from."""
-        return any(_same_model(path, model) for path in self._paths(model.metadata.name).values())
+        return self.version_of(model) is not None
+
+    def version_of(self, model: ModelFolder) -> str | None:
+        """Return which version ``model`` is, by its content and not by its number; None if it is none of them."""
+        paths = self._paths(model.metadata.name)
+        here = (version for version, path in paths.items() if path.resolve() == model.path.resolve())
+        alike = (version for version, path in paths.items() if _same_model(path, model))
+        return next(here, None) or next(alike, None)
 
     def install(self, folder: Path) -> str:
         """Copy a model folder into the store as the first version of a new model, and return ``"v1"``."""
@@ -244,7 +253,8 @@ class ModelStore:
             metadata = ModelFolder.open(path, verify=False).metadata
         except InputError as error:
             return VersionInfo(name, version, path, "damaged", bundled, str(error), "", verdict)
-        return VersionInfo(name, version, path, status, bundled, metadata.title, metadata.created, verdict)
+        calibrated = "calibration" in metadata.lineage
+        return VersionInfo(name, version, path, status, bundled, metadata.title, metadata.created, verdict, calibrated)
 
     @contextmanager
     def _locked(self, name: str) -> Iterator[None]:

@@ -113,7 +113,10 @@ def test_a_candidate_is_calibrated_itself_and_the_verdict_on_it_holds(
     text = _calibrated(run, cases, "tiny")
     assert "tiny@v1 (current) with calibrated probabilities is tiny@v4" in text
     assert "“convnextseg models promote tiny@v4” puts it to use." in text
-    assert "To calibrate a candidate instead" in text
+    assert "To calibrate a candidate instead, write tiny@v2." in text  # and not v3, which is calibrated
+    listed = run("models", "list").out.splitlines()
+    assert [line.split()[1] for line in listed if "candidate, calibrated" in line and "tiny" in line] == ["v3", "v4"]
+    assert any(line.split()[1:3] == ["v2", "candidate"] and "calibrated" not in line for line in listed)
 
 
 def test_another_model_of_the_same_name_is_not_mixed_in(
@@ -125,3 +128,59 @@ def test_another_model_of_the_same_name_is_not_mixed_in(
     ran = run("models", "calibrate", tmp_path / "tiny", "--cases", cases.folder, "--device", "cpu")
     assert ran.status == 2
     assert "another model named tiny" in ran.err
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_folder_elsewhere_is_known_by_its_content_and_not_by_its_number(
+    run: Callable, cases: CaseSet, tiny_model: ModelFolder, tmp_path: Path
+) -> None:
+    store = ModelStore()
+    store.install(tiny_model.path)
+    weights = {name: tensor * 1.01 for name, tensor in load_weights(tiny_model.weights_path).items()}
+    metadata = replace(tiny_model.metadata, version="v1", created="2026-01-02T00:00:00+00:00")
+    for name in ("staged", "elsewhere"):
+        ModelFolder.write(tmp_path / name, metadata, tiny_model.contract, weights, "# Other weights\n")
+    assert store.add_candidate("tiny", tmp_path / "staged", {}) == "v2"
+
+    text = _calibrated(run, cases, str(tmp_path / "elsewhere"))
+    assert "tiny@v2 (candidate) with calibrated probabilities is tiny@v3" in text
+    assert store.open("tiny@v3").weights_path.read_bytes() == store.open("tiny@v2").weights_path.read_bytes()
+
+
+def _finds(monkeypatch: pytest.MonkeyPatch, before: dict[str, float], after: dict[str, float]) -> None:
+    found = Calibration({"core": 1.5}, ("p1",), before, after)
+    monkeypatch.setattr(calibration, "calibrate", lambda _gathered: found)
+
+
+@pytest.mark.usefixtures("quick")
+def test_temperatures_that_make_it_worse_are_not_added(
+    run: Callable, cases: CaseSet, tiny_model: ModelFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nan = float("nan")
+    _finds(
+        monkeypatch,
+        {"core": 0.1, "edema": 0.162, "enhancing": nan},
+        {"core": 0.09, "edema": 0.341, "enhancing": nan},
+    )
+    ran = run("models", "calibrate", tiny_model.path, "--cases", cases.folder, "--device", "cpu", "--json")
+    assert ran.status == 2
+    error = ran.values[-1]
+    assert error["code"] == "calibration-worse"
+    assert "1 validation case " in error["reason"]
+    assert "from 0.131 to 0.216" in error["reason"]
+    assert "(edema 0.162 to 0.341)" in error["reason"]
+    assert "more validation cases" in error["remedy"]
+    assert "tiny" not in ModelStore().names()
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_single_label_that_gets_worse_is_named(
+    run: Callable, cases: CaseSet, tiny_model: ModelFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _finds(monkeypatch, {"core": 0.3, "edema": 0.1}, {"core": 0.1, "edema": 0.15})
+    text = _calibrated(run, cases, str(tiny_model.path))
+    assert "Note: the error rose for edema 0.100 to 0.150," in text
+    assert ModelStore().open("tiny@v2").metadata.lineage["calibration"]
+
+    _finds(monkeypatch, {"core": 0.3, "edema": 0.1}, {"core": 0.1, "edema": 0.1})
+    assert "error rose" not in _calibrated(run, cases, "tiny@v1")
