@@ -13,7 +13,7 @@ from ..inference.device import checked_device_name
 from .inference_options import add_inference_options, chosen_options
 from .named_files import given_path
 from .output import Output, table
-from .preparation_options import add_preparation_options, chosen_for_cohort
+from .preparation_options import add_preparation_options, brain_mask_path, check_dilation, chosen_for_cohort
 
 if TYPE_CHECKING:
     from ..cohort.run import Row
@@ -80,15 +80,16 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
     channels = model.metadata.channels
     _check_reference(arguments.reference, model.metadata)
     preparation = chosen_for_cohort(arguments)
-    masks = None
-    if arguments.brain_mask is not None:
-        masks = MaskPattern.starting_at(source if source.is_dir() else source.parent, arguments.brain_mask)
+    pattern, masks = brain_mask_path(arguments), None
+    if pattern is not None:
+        masks = MaskPattern.starting_at(source if source.is_dir() else source.parent, str(pattern))
     if source.is_dir():
         cases = cases_of_folder(source, channels, arguments.reference, masks)
     else:
         from ..cohort.csv_source import cases_of_csv
 
         cases = cases_of_csv(source, channels, arguments.reference, masks)
+    check_dilation(arguments, any(case.brain_mask for case in cases))
     from ..cohort.run import check_names, run_cohort
 
     check_names(cases)

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..errors import InputError
 from .named_files import given_path
 
 if TYPE_CHECKING:
@@ -59,6 +60,25 @@ def brain_mask_path(arguments: argparse.Namespace) -> Path | None:
     return None if arguments.brain_mask is None else given_path("--brain-mask", arguments.brain_mask)
 
 
+def check_dilation(arguments: argparse.Namespace, masked: bool) -> None:
+    """Refuse ``--brain-mask-dilation`` where there is nothing to grow: it would change nothing, and nobody be told.
+
+    Args:
+        arguments: What was typed.
+        masked: Whether there is a mask from a file.
+
+    Raises:
+        InputError: If there is no mask and no model that finds the brain.
+    """
+    if arguments.brain_mask_dilation > 0 and not masked and arguments.brain_mask_model is None:
+        raise InputError(
+            f"There is no brain mask that --brain-mask-dilation {arguments.brain_mask_dilation:g} could grow.",
+            reason="Neither a mask nor a model that finds the brain is given.",
+            remedy="Give --brain-mask or --brain-mask-model as well, or leave the option out.",
+            code="bad-arguments",
+        )
+
+
 def chosen_preparation(arguments: argparse.Namespace, device: str = "auto") -> PreparationOptions:
     """Return the options as the engine takes them; reads the brain mask.
 
@@ -67,13 +87,15 @@ def chosen_preparation(arguments: argparse.Namespace, device: str = "auto") -> P
         device: Where the brain model runs.
 
     Raises:
-        InputError: If the mask cannot be read, or the brain model is none or cannot be found.
+        InputError: If the mask cannot be read or is missing where it is to be grown, or the brain model is none or
+            cannot be found.
     """
     from ..preparing.brain_mask import read_brain_mask
     from ..preparing.brain_model import open_brain_model
     from ..preparing.options import PreparationOptions
 
     path = brain_mask_path(arguments)
+    check_dilation(arguments, path is not None)
     if arguments.brain_mask_model is not None:
         open_brain_model(arguments.brain_mask_model)  # refused before any work
     return PreparationOptions(
@@ -102,6 +124,7 @@ def chosen_for_cohort(arguments: argparse.Namespace) -> CohortPreparation:
         register=arguments.register,
         brain_mask_model=None if model is None else str(model.path.absolute()),
         brain_mask_content="" if model is None else content_of(model),
+        masked=arguments.brain_mask is not None,
         dilation_mm=arguments.brain_mask_dilation,
         expectations=not arguments.no_expectations,
         use_cache=not arguments.no_prepare_cache,

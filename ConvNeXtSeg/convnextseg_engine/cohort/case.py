@@ -51,9 +51,17 @@ class CohortCase:
 
 def file_of(text: str) -> Path:
     """Return the file or folder that a channel names; a series' UID behind “#” is left out."""
-    if Path(text).exists():
+    if exists(Path(text)):
         return Path(text)
     return Path(text.rpartition("#")[0] or text)
+
+
+def exists(path: Path) -> bool:
+    """Say whether there is such a file or folder; a name that the system refuses (too long, say) is none."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
 
 
 def safe_id(text: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import InputError
-from .case import CohortCase, file_of, safe_id
+from .case import CohortCase, exists, file_of, safe_id
 from .mask_pattern import MaskPattern, with_brain_mask
 
 _CASE, _REFERENCE, _MASK = "case", "reference", "brain mask"
@@ -79,18 +79,26 @@ def _rows(path: Path) -> list[list[str]]:
 
 def _with_mask(case: CohortCase, row: dict[str, str], path: Path, masks: MaskPattern | None) -> CohortCase:
     if row.get(_MASK):
-        return with_brain_mask(case, path.parent / Path(row[_MASK]).expanduser())
-    return case if masks is None else masks.given_to(case)
+        return with_brain_mask(case, _place(path, row[_MASK]))
+    return case if masks is None else masks.given_to(case, row[_CASE])
+
+
+def _place(path: Path, cell: str) -> Path:
+    """Where the file lies that a cell names; it need not exist."""
+    try:
+        return path.parent / Path(cell).expanduser()
+    except RuntimeError:  # “~” with a user who does not exist, so that neither does the file
+        return path.parent / cell
 
 
 def _case(row: dict[str, str], path: Path, channels: Sequence[str], wanted: str | None) -> CohortCase:
     name = safe_id(row[_CASE])
-    files = {c: str(path.parent / Path(row[c]).expanduser()) for c in channels if row.get(c)}
+    files = {c: str(_place(path, row[c])) for c in channels if row.get(c)}
     if not row[_CASE] or not files:
         return CohortCase(name, problem="Its row names no case or no file.")
     reference = row.get(_REFERENCE) or wanted or next(iter(files))
     if reference not in files:
         return CohortCase(name, files, problem=f"Its reference channel {reference} has no file.")
-    lacking = [f"{c} ({row[c]})" for c, file in files.items() if not file_of(file).exists()]
+    lacking = [f"{c} ({row[c]})" for c, file in files.items() if not exists(file_of(file))]
     problem = f"There is no file for {', '.join(lacking)}." if lacking else ""
     return CohortCase(name, files, reference, problem)

@@ -50,21 +50,22 @@ def cases_of_folder(
             continue
         groups.setdefault(_group(source, key), {})[key] = description
     cases: list[CohortCase] = []
-    for name, images in sorted(groups.items()):
+    for name, images in sorted(groups.items(), key=lambda group: (safe_id(group[0]), group[0])):
         studies = _studies(images)
         for number, study in enumerate(studies, start=1):
-            case = _case(f"{name}-{number}" if len(studies) > 1 else name, study, channels, reference)
-            cases.append(case if masks is None else masks.given_to(case))
+            visit = f"-{number}" if len(studies) > 1 else ""
+            case = _case(safe_id(name) + visit, study, channels, reference)
+            cases.append(case if masks is None else masks.given_to(case, name + visit))
     return cases
 
 
 def _group(source: Path, key: str) -> str:
-    """Name of the case that an image belongs to, by where it lies."""
+    """Name of the case that an image belongs to, by where it lies, as the disk has it."""
     inside = file_of(key).relative_to(source)
     if len(inside.parts) > 1 or file_of(key).is_dir():
-        return safe_id(inside.parts[0] if inside.parts else source.name)
+        return inside.parts[0] if inside.parts else source.name
     stem = _EXTENSION.sub("", inside.name)
-    return safe_id(_LAST_PART.sub("", stem))
+    return _LAST_PART.sub("", stem)
 
 
 def _studies(images: Mapping[str, Description]) -> list[dict[str, Description]]:

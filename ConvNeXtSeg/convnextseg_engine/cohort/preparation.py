@@ -21,6 +21,7 @@ class CohortPreparation:
         brain_mask_model: Path of the folder of the model that finds the brain, absolute, where every worker sees it;
             None without. A case's own mask goes first.
         brain_mask_content: :func:`~convnextseg_engine.cohort.settings.content_of` that model.
+        masked: Whether it was wished that every case has a brain mask of its own. Which one is among a case's files.
         dilation_mm: How far a brain mask is grown.
         expectations: Whether each case is compared with what the model expects.
         use_cache: Whether results of earlier preparations are used and new ones kept; decides nothing but the time.
@@ -29,12 +30,13 @@ class CohortPreparation:
     register: str = "off"
     brain_mask_model: str | None = None
     brain_mask_content: str = ""
+    masked: bool = False
     dilation_mm: float = 0.0
     expectations: bool = False
     use_cache: bool = True
 
     def decides(self) -> dict[str, Any]:
-        """Return what decides a case's result and report. Which mask a case has is among its files."""
+        """Return what decides a case's result and report, but for the masks, which are told apart."""
         return {
             "register": self.register,
             "brain_mask_model": self.brain_mask_content,

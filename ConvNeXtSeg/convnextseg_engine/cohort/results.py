@@ -33,6 +33,7 @@ _FIRST_SLICES = 3
 _TEMPORARY = re.compile(r"\.[0-9a-f]{12}-.+")
 _LEFT_BEHIND_S = 24 * 3600
 _UNPREPARED = CohortPreparation().decides()
+_LEFT_OUT = {"brain_mask_model": "--brain-mask-model", "dilation_mm": "--brain-mask-dilation"}
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class ResultsFolder:
     def __init__(self, folder: Path, settings: Settings):
         self.path = Path(folder)
         self._uncertainty = bool(settings.options.get("uncertainty"))
-        self._prepared = settings.preparation.decides() != _UNPREPARED
+        self._prepared = settings.preparation.decides() != _UNPREPARED or settings.preparation.masked
         self.path.mkdir(parents=True, exist_ok=True)
         _sweep(self.path)
         known = self.path / COHORT
@@ -95,7 +96,7 @@ class ResultsFolder:
         if report.get("inputs") != case.fingerprint():
             raise InputError(
                 f"The images of {case.id} have changed since its result was made.",
-                reason="Their names, sizes or times differ.",
+                reason="Names, sizes or times of its images or of its brain mask differ, or its reference does.",
                 remedy=f"Delete the folder {self.path / case.id} to have it made again.",
                 code="inputs-changed",
             )
@@ -113,6 +114,7 @@ class ResultsFolder:
             for entry in (*row.report.get("labels", ()), *row.report.get("regions", ())):
                 if entry["name"] not in volumes:
                     volumes.append(entry["name"])
+        prepared = self._prepared or any(_preparation(row.report)[0] for row in rows)  # a CSV table can name masks
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(
@@ -121,7 +123,7 @@ class ResultsFolder:
                 "status",
                 *(f"{name} [mL]" for name in volumes),
                 *(_DOUBTS if self._uncertainty else ()),
-                *(_PREPARED if self._prepared else ()),
+                *(_PREPARED if prepared else ()),
                 "channels",
                 "seconds",
                 "model",
@@ -135,7 +137,7 @@ class ResultsFolder:
             writer.writerow([
                 row.case, row.status, *(found.get(name, "") for name in volumes),
                 *(_doubts(row.report) if self._uncertainty else ()),
-                *(_preparation(row.report) if self._prepared else ()),
+                *(_preparation(row.report) if prepared else ()),
                 used, row.report.get("seconds", {}).get("total", ""),
                 f"{model['name']}@{model['version']}" if model else "", _plain_cell(row.message),
             ])  # fmt: skip
@@ -145,15 +147,30 @@ class ResultsFolder:
 
     def _check_same(self, before: dict[str, Any], settings: Settings) -> None:
         now = settings.decides()
-        before = {"preparation": _UNPREPARED} | before  # what was begun before there was a preparation had none
+        # What was begun before there was a preparation had none.
+        before = {"preparation": _UNPREPARED, "brain mask": False} | before
         differing = sorted(key for key in now if before.get(key) != json.loads(json.dumps(now[key])))
         if differing:
             raise InputError(
                 f"The results in {self.path} were begun with other settings ({', '.join(differing)}).",
                 reason="One table must not mix two models or two ways of segmenting.",
-                remedy="Choose another folder, or go on with the model and options that it was begun with.",
+                remedy="Choose another folder, or go on with the model and options that it was begun with"
+                f"{_begun_with(before, now)}.",
                 code="other-settings",
             )
+
+
+def _begun_with(before: dict[str, Any], now: dict[str, Any]) -> str:
+    """Say which options of the preparation to give or to leave out to go on; empty where that is not known."""
+    options = []
+    if before["preparation"] == _UNPREPARED:
+        other = {key for key, value in now["preparation"].items() if value != _UNPREPARED[key]}
+        if other & {"register", "expectations"}:
+            options.append("--register off --no-expectations")
+        options += [f"without {option}" for key, option in _LEFT_OUT.items() if key in other]
+    if before["brain mask"] != now["brain mask"]:
+        options.append("--brain-mask" if before["brain mask"] else "without --brain-mask")
+    return f": {', '.join(options)}" if options else ""
 
 
 def _sweep(folder: Path) -> None:

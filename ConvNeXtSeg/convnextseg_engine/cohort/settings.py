@@ -47,6 +47,7 @@ class Settings:
             "ending": self.ending,
             "options": self.options,
             "preparation": self.preparation.decides(),
+            "brain mask": self.preparation.masked,
         }
 
 

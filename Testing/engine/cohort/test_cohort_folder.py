@@ -6,6 +6,7 @@ import pytest
 import SimpleITK as sitk
 
 from convnextseg_engine.cohort.folder_source import cases_of_folder
+from convnextseg_engine.cohort.run import check_names
 from convnextseg_engine.errors import InputError
 from engine.inference.tiny_model import CHANNELS
 
@@ -50,6 +51,14 @@ def test_a_reference_that_a_case_lacks_is_its_problem(tmp_path: Path) -> None:
     touch(tmp_path / "A" / "flair.nii.gz")
     (case,) = cases_of_folder(tmp_path, CHANNELS, "T1c")
     assert "has no T1c" in case.problem
+
+
+def test_two_folders_whose_names_differ_in_a_blank_are_not_one_patient(tmp_path: Path) -> None:
+    touch(tmp_path / "P 1" / "T1c.nrrd", tmp_path / "P-1" / "FLAIR.nrrd")
+    cases = cases_of_folder(tmp_path, CHANNELS)
+    assert [list(case.channels) for case in cases] == [["T1c"], ["FLAIR"]]
+    with pytest.raises(InputError, match=r"Two cases are named P-1\."):
+        check_names(cases)
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:

@@ -154,12 +154,96 @@ def test_masks_beside_the_images_of_a_folder_are_no_channels(tmp_path: Path) -> 
     assert "There is no brain mask" in b.problem
 
 
+def test_a_case_s_mask_lies_under_its_folder_s_own_name(tmp_path: Path) -> None:
+    for folder in ("Patient 1", "Patient (2)", "Patient 3"):
+        (tmp_path / "in" / folder).mkdir(parents=True)
+        write_image(head(_GRID, (0, 0, 0), 10, 300), tmp_path / "in" / folder / "T1c.nrrd")
+    for file in ("Patient 1/brain.nrrd", "Patient-1/brain.nrrd", "Patient (2)/brain.nrrd"):
+        write_mask(tmp_path / "masks" / file, 20)
+    pattern = MaskPattern.starting_at(tmp_path / "in", str(tmp_path / "masks/{case}/brain.nrrd"))
+    first, second, third = cases_of_folder(tmp_path / "in", CHANNELS, masks=pattern)
+    assert [case.id for case in (first, second, third)] == ["Patient-1", "Patient-2", "Patient-3"]
+    assert (Path(first.brain_mask), first.problem) == (tmp_path / "masks" / "Patient 1" / "brain.nrrd", "")
+    assert (Path(second.brain_mask), second.problem) == (tmp_path / "masks" / "Patient (2)" / "brain.nrrd", "")
+    assert all(str(tmp_path / "masks" / name) in third.problem for name in ("Patient 3", "Patient-3"))
+    # The name that the list shows does, too.
+    (tmp_path / "masks" / "Patient 1" / "brain.nrrd").unlink()
+    first = cases_of_folder(tmp_path / "in", CHANNELS, masks=pattern)[0]
+    assert (Path(first.brain_mask), first.problem) == (tmp_path / "masks" / "Patient-1" / "brain.nrrd", "")
+
+
+def test_a_row_s_mask_lies_under_the_row_s_own_name(tmp_path: Path) -> None:
+    write_image(head(_GRID, (0, 0, 0), 10, 300), tmp_path / "t1c.nrrd")
+    write_mask(tmp_path / "masks" / "Patient 1.nrrd", 20)
+    (tmp_path / "c.csv").write_text("case,T1c\nPatient 1,t1c.nrrd\n", encoding="utf-8")
+    pattern = MaskPattern.starting_at(tmp_path, "masks/{case}.nrrd")
+    (case,) = cases_of_csv(tmp_path / "c.csv", CHANNELS, masks=pattern)
+    assert (case.id, case.problem) == ("Patient-1", "")
+    assert Path(case.brain_mask) == tmp_path / "masks" / "Patient 1.nrrd"
+
+
+def test_a_name_that_cannot_be_is_one_row_s_problem(tmp_path: Path) -> None:
+    write_image(head(_GRID, (0, 0, 0), 10, 300), tmp_path / "t1c.nrrd")
+    write_mask(tmp_path / "mask.nrrd", 20)
+    nobody, long = "~no-such-user-here/a.nrrd", "n" * 300
+    rows = ["case,T1c,brain mask", "a,t1c.nrrd,mask.nrrd", f"b,{nobody},", f"c,{long},", f"d,t1c.nrrd,{nobody}"]
+    rows += [f"e,t1c.nrrd,{long}", f"{long},t1c.nrrd,"]
+    (tmp_path / "c.csv").write_text("\n".join(rows), encoding="utf-8")
+    cases = cases_of_csv(tmp_path / "c.csv", CHANNELS, masks=MaskPattern.starting_at(tmp_path, "{case}.nrrd"))
+    assert cases[0].problem == ""
+    for case, words in zip(cases[1:], (nobody, long, nobody, long, long), strict=True):
+        assert case.problem.startswith("There is no ") and words in case.problem
+
+
+_NOTHING_ELSE = ("--register", "off", "--no-expectations")
+
+
+def test_a_cohort_knows_that_it_was_masked(tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, masks = write_cohort(tmp_path / "in", 1), ("--brain-mask", "{case}.nrrd")
+    write_mask(tmp_path / "in" / "case-0.nrrd", 20)
+    assert batch(source, model, tmp_path / "out", *_NOTHING_ELSE, *masks) == 0
+    assert table(tmp_path / "out")["case-0"]["prepared"] == "brain mask"
+    assert batch(source, model, tmp_path / "out", *_NOTHING_ELSE, *masks) == 0
+    capsys.readouterr()
+    assert batch(source, model, tmp_path / "out", *_NOTHING_ELSE) == 2
+    told = capsys.readouterr().err
+    assert "other settings (brain mask)" in told and "begun with: --brain-mask." in told
+    # What was begun before it was noted was begun without, and says how to go on.
+    assert batch(source, model, tmp_path / "old", *_NOTHING_ELSE) == 0
+    known = json.loads((tmp_path / "old" / "cohort.json").read_text(encoding="utf-8"))
+    assert known.pop("brain mask") is False
+    (tmp_path / "old" / "cohort.json").write_text(json.dumps(known), encoding="utf-8")
+    capsys.readouterr()
+    assert batch(source, model, tmp_path / "old", *masks) == 2
+    told = capsys.readouterr().err
+    assert "other settings (brain mask, preparation)" in told
+    assert "begun with: --register off --no-expectations, without --brain-mask." in told
+    assert batch(source, model, tmp_path / "old", *_NOTHING_ELSE) == 0
+    capsys.readouterr()
+    assert batch(source, model, tmp_path / "old", *_NOTHING_ELSE, *masks, "--brain-mask-dilation", "2") == 2
+    assert "begun with: without --brain-mask-dilation, without --brain-mask." in capsys.readouterr().err
+
+
+def test_masks_that_a_table_names_are_told_whatever_else_is_done(tmp_path: Path, model: Path) -> None:
+    source = write_cohort(tmp_path / "in", 1)
+    write_mask(tmp_path / "in" / "mask.nrrd", 20)
+    header, line = source.read_text(encoding="utf-8").splitlines()
+    source.write_text(f"{header},brain mask\n{line},mask.nrrd\n", encoding="utf-8")
+    assert batch(source, model, tmp_path / "out", *_NOTHING_ELSE, "--brain-mask-dilation", "2") == 0
+    assert table(tmp_path / "out")["case-0"]["prepared"] == "brain mask"
+    source.write_text(f"{header}\n{line}\n", encoding="utf-8")
+    assert batch(source, model, tmp_path / "out", *_NOTHING_ELSE) == 2
+
+
 def test_one_mask_for_all_patients_is_refused(tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = write_cohort(tmp_path / "in", 1)
     for options, words in (
         (("--brain-mask", "mask.nrrd"), "same file for every case"),
         (("--brain-mask-model", str(model)), "does not find the brain"),
         (("--brain-mask-dilation", "-2"), "cannot be grown by -2 mm"),
+        (("--brain-mask-dilation", "5"), "There is no brain mask that --brain-mask-dilation 5 could grow"),
+        (("--brain-mask", "~no-such-user-here/{case}.nrrd"), "There is no such user"),
+        (("--brain-mask", f"{{case}}{'m' * 300}.nrrd"), "names no file or folder"),
     ):
         assert batch(source, model, tmp_path / "out", *options) == 2
         assert words in capsys.readouterr().err

@@ -78,6 +78,7 @@ def test_it_writes_over_nothing(files, tmp_path: Path, capsys) -> None:
         (["--brain-mask", "no-such-file.nrrd"], "There is no file or folder"),
         (["--brain-mask-model", _MODEL], "does not find the brain"),
         (["--brain-mask-dilation", "-2"], "cannot be grown by -2 mm"),
+        (["--brain-mask-dilation", "5"], "There is no brain mask that --brain-mask-dilation 5 could grow"),
     ],
 )
 def test_what_cannot_be_done_is_said_before_any_work(files, tmp_path: Path, capsys, options, words: str) -> None:
