@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 from ..errors import InputError
-from .named_files import check_channel_names
+from .named_files import check_channel_names, chosen_reference
 
 
 def as_known(names: Iterable[str], known: Sequence[str], of: str, *, others: bool = False) -> dict[str, str]:
@@ -23,17 +24,13 @@ def as_known(names: Iterable[str], known: Sequence[str], of: str, *, others: boo
     Raises:
         InputError: If a name means none of the channels, or it is not clear which; the error lists them.
     """
-    from ..images.sequences.assign import kind_of_channel
-
     names = list(names)
     taken = {name for name in names if name in known}
     meant: dict[str, str] = {}
     for name in names:
         if name in known:
             continue
-        kind = kind_of_channel(name)
-        alike = [channel for channel in known if channel.lower() == name.lower()]
-        alike = alike or [channel for channel in known if kind and kind_of_channel(channel) == kind]
+        alike = _alike(name, known)
         if not alike and others:
             continue
         if not alike:
@@ -51,3 +48,62 @@ def as_known(names: Iterable[str], known: Sequence[str], of: str, *, others: boo
         meant[name] = alike[0]
         taken.add(alike[0])
     return meant
+
+
+def reference_as_known(wanted: str, given: Iterable[str], known: Sequence[str] = ()) -> str:
+    """Return which of the channels that are given ``--reference`` means, or what was written if it means none.
+
+    Args:
+        wanted: As written; another spelling of the same sequence will do.
+        given: Channels that there are, by the names that they are known by.
+        known: Channels of the model: a name that is one of these means no other.
+
+    Raises:
+        InputError: If it is not clear which.
+    """
+    given = list(given)
+    if wanted in given or wanted in known:
+        return wanted
+    alike = _alike(wanted, given)
+    if len(alike) > 1:
+        raise InputError(
+            f"It is not clear which channel --reference {wanted} is.",
+            reason=f"{' and '.join(alike)} are of the same kind.",
+            remedy=f"Write the channel's own name, for example --reference {alike[0]}.",
+            code="no-reference",
+        )
+    return alike[0] if alike else wanted
+
+
+def reference_of(
+    wanted: str | None, files: dict[str, Path], known: Sequence[str], renamed: dict[str, str]
+) -> tuple[str, dict[str, str]]:
+    """Return the reference channel, and ``renamed`` with how ``--reference`` was understood.
+
+    Args:
+        wanted: As written, if it was.
+        files: By channel, as the model knows them.
+        known: Channels of the model.
+        renamed: How the names of the channels were understood.
+
+    Raises:
+        InputError: If it is none of the given channels, or it is not clear which.
+    """
+    if wanted is None:
+        return chosen_reference(None, files), renamed
+    meant = chosen_reference(reference_as_known(renamed.get(wanted, wanted), files, known), files)
+    return meant, renamed | ({} if meant == wanted else {wanted: meant})
+
+
+def names_told(renamed: Mapping[str, str]) -> list[str]:
+    """Return a line for each name that was taken as another channel."""
+    return [f"{written} was taken as {meant}: the same kind of image." for written, meant in renamed.items()]
+
+
+def _alike(name: str, known: Iterable[str]) -> list[str]:
+    """Return the channels that are the same but for upper and lower case, or else of the same kind."""
+    from ..images.sequences.assign import kind_of_channel
+
+    known, kind = list(known), kind_of_channel(name)
+    alike = [channel for channel in known if channel.lower() == name.lower()]
+    return alike or [channel for channel in known if kind and kind_of_channel(channel) == kind]

@@ -84,7 +84,7 @@ def check_channel_names(names: Iterable[str], known: Sequence[str], of: str) -> 
         if name not in known:
             raise InputError(
                 f"The channel {name} is not one that {of} knows.",
-                reason=f"It takes {', '.join(known)}; upper and lower case matter.",
+                reason=f"It takes {', '.join(known)}, in any spelling that names the same kind of image.",
                 remedy=f"Write --image {known[0]}=FILE, for example, with one of these names.",
                 code="unknown-channel",
             )

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
-from .channel_names import as_known
-from .named_files import chosen_reference, given_path, named_files
+from .channel_names import as_known, names_told, reference_of
+from .named_files import given_path, named_files
 from .output import Output
 from .preparation_options import add_preparation_options, chosen_preparation
 
@@ -49,7 +49,6 @@ def add_parser(subparsers: Any, common: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, output: Output) -> None:
     """Prepare, write, tell."""
     files = named_files("--image", arguments.image)
-    reference = chosen_reference(arguments.reference, files)
     folder = _checked_folder(arguments.output)
     for name in files:
         if not _PLAIN.fullmatch(name):
@@ -64,22 +63,25 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
     from ..models.store import ModelStore
     from ..preparing.workflow import prepare_study
 
-    metadata = None
+    metadata, known, renamed = None, (), {}
     if arguments.model is not None:
         model = ModelStore().open(arguments.model)
         renamed = as_known(files, model.metadata.channels, f"the model {model.spec}")
         files = {renamed.get(name, name): path for name, path in files.items()}
-        reference = renamed.get(reference, reference)
-        metadata = model.metadata
+        metadata, known = model.metadata, model.metadata.channels
+    reference, renamed = reference_of(arguments.reference, files, known, renamed)
     options = chosen_preparation(arguments, arguments.device)
     reporter = output.reporter()
     reporter.progress("read", 0.0, "images")
     study = Study({name: read_image(path, component_of(name)) for name, path in files.items()}, reference)
     prepared = prepare_study(study, metadata, options, reporter.part(0.1, 0.9))
     reporter.progress("write", 0.9, "results")
-    written = _write(prepared, folder)
+    written = _write(prepared, folder, renamed)
     reporter.progress("write", 1.0, "done")
-    output.result(prepared.to_dict() | {"files": written}, [*lines(prepared), f"output: {folder}"])
+    output.result(
+        prepared.to_dict() | {"renamed": renamed, "files": written},
+        [*names_told(renamed), *lines(prepared), f"output: {folder}"],
+    )
 
 
 def lines(prepared: PreparedStudy) -> list[str]:
@@ -98,7 +100,7 @@ def _checked_folder(text: str) -> Path:
     return folder
 
 
-def _write(prepared: PreparedStudy, folder: Path) -> list[dict[str, str]]:
+def _write(prepared: PreparedStudy, folder: Path, renamed: dict[str, str]) -> list[dict[str, str]]:
     """Write everything into a temporary folder beside ``folder``, which then takes its name."""
     import SimpleITK as sitk
 
@@ -115,7 +117,8 @@ def _write(prepared: PreparedStudy, folder: Path) -> list[dict[str, str]]:
             sitk.WriteTransform(transform.to_itk(), str(temporary / f"{name}.tfm"))
         if prepared.brain_mask is not None:
             write_image(prepared.brain_mask, temporary / "brain-mask.nrrd")
-        write_json(temporary / "report.json", {"reference": prepared.study.reference} | prepared.to_dict())
+        told = {"reference": prepared.study.reference, "renamed": renamed} | prepared.to_dict()
+        write_json(temporary / "report.json", told)
         if folder.is_dir():
             folder.rmdir()  # it is empty; if it no longer is, this is refused
         place_folder(temporary, folder)

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InputError
 from ..inference.backend_names import BACKENDS, checked_backend_name
 from ..inference.device import checked_device_name
-from .channel_names import as_known
+from .channel_names import as_known, names_told, reference_of
 from .destinations import check_distinct, checked_destination
 from .inference_options import add_inference_options, chosen_options
-from .named_files import chosen_reference
 from .output import Output, table
 from .preparation_options import add_preparation_options, brain_mask_path, chosen_preparation
 from .segment_results import (
@@ -107,7 +106,6 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
     mask = brain_mask_path(arguments)
     masks = [] if mask is None else [mask]
     if arguments.study is None:
-        reference = chosen_reference(arguments.reference, files)
         check_distinct(destinations, [*files.values(), *masks])
     checked_device_name(arguments.device)
     checked_backend_name(arguments.backend, arguments.device)
@@ -124,10 +122,8 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
     recognised: dict[str, str] = {}
     if arguments.study is not None:
         files, recognised = study_files(arguments.study, model.metadata.channels, files, left_out)
-        reference = chosen_reference(renamed.get(arguments.reference, arguments.reference), files)
         check_distinct(destinations, [*files.values(), *masks])
-    else:
-        reference = renamed.get(reference, reference)
+    reference, renamed = reference_of(arguments.reference, files, model.metadata.channels, renamed)
     reporter = output.reporter()
     reporter.progress("read", 0.0, "images")
     started = time.perf_counter()
@@ -150,10 +146,13 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
     seconds["load"] = time.perf_counter() - started
     result = segment(prepared.study, loaded, reporter.part(0.18, 0.97), options=options)
     reporter.progress("write", 0.97, "results")
-    report = write_results(result, study, destinations, arguments.output_kind, seconds, arguments.overwrite, prepared)
+    report = write_results(
+        result, study, destinations, arguments.output_kind, seconds, arguments.overwrite, prepared, renamed
+    )
     reporter.progress("write", 1.0, "done")
     chosen = [{"channel": name, "path": str(files[name]), "reason": reason} for name, reason in recognised.items()]
-    lines = [*(f"{c['channel']}: {c['path']} – {c['reason']}" for c in chosen), *_lines(report, destinations)]
+    found = [f"{c['channel']}: {c['path']} – {c['reason']}" for c in chosen]
+    lines = [*found, *names_told(renamed), *_lines(report, destinations)]
     output.result(report | {"files": _named(destinations), "recognised": chosen}, lines)
 
 

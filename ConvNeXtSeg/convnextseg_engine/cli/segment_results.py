@@ -64,6 +64,7 @@ def write_results(
     seconds: dict[str, float],
     overwrite: bool,
     prepared: PreparedStudy,
+    renamed: dict[str, str],
 ) -> dict[str, Any]:
     """Write everything that was asked for and return the report.
 
@@ -75,6 +76,7 @@ def write_results(
         seconds: Time of the stages before; the time of writing is added.
         overwrite: Whether existing files may be replaced.
         prepared: What was done to the study before.
+        renamed: Names of channels that were written otherwise, and how they were understood.
     """
     from ..durable import write_json
     from ..images.files import write_image
@@ -98,7 +100,7 @@ def write_results(
     seconds["write"] = time.perf_counter() - started
     told = report(result, seconds)
     told["warnings"] = [*told_once(prepared, told["warnings"]), *_moved(destinations["--output"], result.grid)]
-    told |= prepared.to_dict()
+    told |= prepared.to_dict() | {"renamed": renamed}
     if "--report" in destinations:
         path = destinations["--report"]
         with writing("--report", path, overwrite=overwrite):

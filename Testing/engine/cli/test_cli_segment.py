@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from convnextseg_engine.cli.channel_names import reference_as_known
+from convnextseg_engine.errors import InputError
 from convnextseg_engine.images.files import read_image
 from convnextseg_engine.images.grid import Grid
 from convnextseg_engine.labels.label_file import read_label
@@ -218,8 +220,49 @@ def test_a_channel_may_be_spelled_as_the_vocabulary_of_sequences_knows_it(
         given = zip(names, study_files.values(), strict=True)
         images = [part for name, path in given for part in ("--image", f"{name}={path}")]
         output = tmp_path / f"{number}.nii.gz"
-        ran = run(*usual, *images, "--reference", names[1], "--output", output)
+        report = tmp_path / f"{number}.json"
+        ran = run(*usual, *images, "--reference", names[1], "--output", output, "--report", report)
         assert ran.status == 0, ran.err
         assert "Not given: T1, T2" in ran.out
+        assert ("T1Gd was taken as T1c: the same kind of image.\n" in ran.out) == bool(number)
+        told = json.loads(report.read_text(encoding="utf-8"))["renamed"]
+        assert told == ({"T1Gd": "T1c", "T2-FLAIR": "FLAIR"} if number else {})
         masks.append(sitk.GetArrayFromImage(sitk.ReadImage(str(output))))
     np.testing.assert_array_equal(*masks)
+
+
+@pytest.mark.parametrize(("given", "reference"), [("T1ce", "T1c"), ("T1c", "t1ce"), ("T1ce", "T1Gd")])
+def test_the_reference_may_be_spelled_otherwise_too(
+    run: Callable, study_files: dict, tiny_model: ModelFolder, tmp_path: Path, given: str, reference: str
+) -> None:
+    usual = ["segment", "--model", tiny_model.path, "--device", "cpu", "--backend", "torch"]
+    images = ["--image", f"FLAIR={study_files['FLAIR']}", "--image", f"{given}={study_files['T1c']}"]
+    ran = run(*usual, *images, "--reference", reference, "--output", tmp_path / "m.nrrd", "--json")
+    assert ran.status == 0, ran.err
+    assert sitk.ReadImage(str(tmp_path / "m.nrrd")).GetSize() == sitk.ReadImage(str(study_files["T1c"])).GetSize()
+    assert ran.values[-1]["renamed"] == {name: "T1c" for name in (given, reference) if name != "T1c"}
+
+
+def test_a_reference_that_is_of_a_kind_that_was_not_given_or_given_twice_is_refused(
+    run: Callable, segment_arguments: list, tmp_path: Path
+) -> None:
+    ran = run(*segment_arguments, "--reference", "T2w", "--output", tmp_path / "m.nrrd", "--json")
+    assert (ran.status, ran.values[-1]["code"]) == (2, "no-reference")
+    assert "Given are T1c, FLAIR." in ran.values[-1]["reason"]
+    with pytest.raises(InputError, match="T1ce and T1Gd are of the same kind"):
+        reference_as_known("T1c", ("T1ce", "T1Gd", "T2"))
+    assert reference_as_known("T1ce", ("T1Gd",), ("T1ce", "T1Gd")) == "T1ce"  # which is another channel
+
+
+def test_preparing_takes_other_spellings_too_and_says_so(
+    run: Callable, study_files: dict, tiny_model: ModelFolder, tmp_path: Path
+) -> None:
+    for out, model, meant in (("a", [], "T1ce"), ("b", ["--model", tiny_model.path], "T1c")):
+        given = ["--image", f"FLAIR={study_files['FLAIR']}", "--image", f"T1ce={study_files['T1c']}"]
+        options = ["--reference", "T1Gd", "--register", "off", "--output", tmp_path / out]
+        ran = run("prepare", *given, *model, *options)
+        assert ran.status == 0, ran.err
+        told = json.loads((tmp_path / out / "report.json").read_text(encoding="utf-8"))
+        assert told["reference"] == meant
+        assert told["renamed"] == {name: meant for name in ("T1ce", "T1Gd") if name != meant}
+        assert f"T1Gd was taken as {meant}: the same kind of image." in ran.out
