@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InputError
 from ..inference.backend_names import BACKENDS, checked_backend_name
 from ..inference.device import checked_device_name
+from .channel_names import reference_as_known
 from .inference_options import add_inference_options, chosen_options
 from .named_files import given_path
 from .output import Output, table
@@ -78,17 +79,17 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
     options = chosen_options(arguments, uncertainty=arguments.uncertainty)
     settings_for(options, model.metadata)  # a wish that cannot be had is refused before any work
     channels = model.metadata.channels
-    _check_reference(arguments.reference, model.metadata)
+    reference = _reference(arguments.reference, model.metadata)
     preparation = chosen_for_cohort(arguments)
     pattern, masks = brain_mask_path(arguments), None
     if pattern is not None:
         masks = MaskPattern.starting_at(source if source.is_dir() else source.parent, str(pattern))
     if source.is_dir():
-        cases = cases_of_folder(source, channels, arguments.reference, masks)
+        cases = cases_of_folder(source, channels, reference, masks)
     else:
         from ..cohort.csv_source import cases_of_csv
 
-        cases = cases_of_csv(source, channels, arguments.reference, masks)
+        cases = cases_of_csv(source, channels, reference, masks)
     check_dilation(arguments, any(case.brain_mask for case in cases))
     from ..cohort.run import check_names, run_cohort
 
@@ -124,14 +125,17 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
     output.result({"table": str(folder / "cohort.csv"), "cases": [asdict(row) for row in rows]}, _told(rows, folder))
 
 
-def _check_reference(wanted: str | None, metadata: Metadata) -> None:
-    if wanted is not None and wanted not in metadata.channels:
+def _reference(wanted: str | None, metadata: Metadata) -> str | None:
+    """Return the model's channel that ``--reference`` means, in whatever spelling."""
+    known = None if wanted is None else reference_as_known(wanted, metadata.channels)
+    if known is not None and known not in metadata.channels:
         raise InputError(
             f"The reference channel {wanted} is not one of the model's.",
             reason=f"It takes {', '.join(metadata.channels)}.",
             remedy="Choose one of these, or leave the option out.",
             code="unknown-channel",
         )
+    return known
 
 
 def _described(case: Any) -> list[str]:

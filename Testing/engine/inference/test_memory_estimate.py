@@ -10,8 +10,8 @@ from types import ModuleType
 import pytest
 
 # Families that use memory in different ways: MedNeXt's fused path, convolutions that pack weights, group norm, slices.
-# A network that takes 100 MB or less is none of them: it lives in blocks of 8 to 16 MB, which the GNU C library sometimes
-# keeps and sometimes gives back (unet-2d took 90 to 132 MB from run to run).
+# A network that takes 100 MB or less is none of them: it lives in blocks of 8 to 16 MB, which the GNU C library
+# sometimes keeps and sometimes gives back (unet-2d took 90 to 132 MB from run to run).
 _MODELS = [
     ("mednext-s-k3", (64, 64, 64)),
     ("unet", (64, 64, 64)),
