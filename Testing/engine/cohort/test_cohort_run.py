@@ -184,3 +184,12 @@ def test_the_list_of_a_cohort_already_says_that_two_cases_have_one_name(
     table.write_text(table.read_text(encoding="utf-8").replace("\ncase-1,", "\nCASE-0,"), encoding="utf-8")
     assert main(command) == 2
     assert "Two cases are named CASE-0." in capsys.readouterr().err
+
+
+def test_the_reference_may_be_spelled_otherwise(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = write_cohort(tmp_path / "images", 1)
+    command = ["batch", str(table), "--model", str(write_tiny_model(tmp_path / "tiny").path), "--list"]
+    command += ["--output", str(tmp_path / "out"), "--reference"]
+    assert main([*command, "t1ce"]) == 0
+    assert main([*command, "CT"]) == 2
+    assert "The reference channel CT is not one of the model's." in capsys.readouterr().err
