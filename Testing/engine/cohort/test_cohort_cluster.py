@@ -107,7 +107,7 @@ def cluster(scheduler: Cluster) -> Cluster:
 
 def test_cluster_and_this_process_prepare_alike_and_give_the_same_masks(tmp_path: Path, cluster: Cluster) -> None:
     model = write_tiny_model(tmp_path / "tiny")
-    preparation = CohortPreparation(register="check", expectations=True, dilation_mm=2.0, use_cache=False)
+    preparation = CohortPreparation(register="check", expectations=True, dilation_mm=2.0, use_cache=False, masked=True)
     content = content_of(model)
     settings = Settings(str(model.path), content, "cpu", "torch", ending=".nrrd", preparation=preparation)
     source = write_cohort(tmp_path / "in", 2)
