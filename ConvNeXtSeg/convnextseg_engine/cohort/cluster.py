@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _CONNECT_S = 30  # a scheduler on a busy computer takes its time
 _POLL_S = 0.5
+# What a case is again when the worker died that held its result; Dask gives it to another one.
+_TO_COME = ("pending", "lost")
 _NO_WORKERS_S = 300  # a queueing system may need minutes to start the first worker
 
 
@@ -58,11 +60,13 @@ def _as_they_finish(
         reporter.check()
         finished = [future for future in waiting if future.done()]
         for future in finished:
+            status = future.status
+            if status in _TO_COME:
+                continue
             name = waiting.pop(future)
-            error = future.exception() if future.status == "error" else None
-            if error is not None:
-                yield name, error
-            elif future.status == "finished":
+            if status == "error":
+                yield name, future.exception()
+            elif status == "finished":
                 yield name, future.result()
             else:
                 yield name, _lost()

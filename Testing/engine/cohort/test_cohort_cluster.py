@@ -179,6 +179,51 @@ def test_a_killed_workers_cases_are_redone_and_none_is_twice(tmp_path: Path, clu
     assert sorted(p.name for p in (tmp_path / "out").glob("[!.]*") if p.is_dir()) == [case.id for case in cases]
 
 
+class _FutureOfADyingWorker:
+    """A future as it looks between two questions: done, then its result is lost with the worker, then done again."""
+
+    def __init__(self, statuses: list[str]):
+        self._statuses = iter(statuses)
+
+    def done(self) -> bool:
+        return True
+
+    @property
+    def status(self) -> str:
+        return next(self._statuses)
+
+    def result(self) -> dict[str, str]:
+        return {"case": "x"}
+
+    def exception(self) -> Exception:
+        return OSError("of this case")
+
+
+class _Running:
+    status = "running"
+
+    def scheduler_info(self) -> dict[str, dict]:
+        return {"workers": {"one": {}}}
+
+
+@pytest.mark.parametrize(
+    ("statuses", "outcome"),
+    [
+        (["lost", "pending", "finished"], "x"),
+        (["error"], "of this case"),
+        (["cancelled"], "The connection to the cluster was lost."),
+    ],
+)
+def test_a_result_that_a_killed_worker_held_is_waited_for(
+    statuses: list[str], outcome: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster_module, "_POLL_S", 0)
+    waiting = {_FutureOfADyingWorker(statuses): "x"}
+    ((name, found),) = cluster_module._as_they_finish(_Running(), waiting, Reporter())
+    assert name == "x"
+    assert outcome in (str(found["case"]) if isinstance(found, dict) else str(found))
+
+
 def test_an_address_without_scheduler_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster_module, "_CONNECT_S", 2)
     model = write_tiny_model(tmp_path / "tiny")
