@@ -41,7 +41,7 @@ def test_a_recipe_that_asks_for_them_is_another_recipe() -> None:
     adapt = read_recipe("adapt")
     deciding = {json.dumps(adapt.decisive())}
     for entry in LATER:
-        changed = replace(adapt, augmentation=replace(adapt.augmentation, **{entry: 0.1}))
+        changed = replace(adapt, augmentation=replace(adapt.augmentation, **{entry: 0.05}))
         assert Recipe.from_dict(changed.to_dict()) == changed
         deciding.add(json.dumps(changed.decisive()))
         with pytest.raises(InputError, match=f"“{entry}” must be at least 0"):
