@@ -110,7 +110,7 @@ def test_a_cancelled_run_goes_on_with_what_it_began_with(case_set: CaseSet, quic
         ({"network": "mednext-q-k3"}, {}, "no network"),
         ({"choices": {"colour": "red"}}, {}, "no “colour” to choose"),
         ({"choices": {"dim": 2}}, {}, "no “dim” to choose"),
-        ({"choices": {"norm": "batch"}}, {}, "norm='batch'"),
+        ({"choices": {"norm": "batch"}}, {}, "not 'batch'. Correct --choose norm=batch"),
         ({"name": "Not a name"}, {}, "cannot name a model"),
         ({"patch": (40, 32, 32)}, {}, "window"),
         ({"network": "convunext"}, {"patch": (32, 64, 64)}, "one slice at a time"),
