@@ -10,8 +10,8 @@ from types import ModuleType
 import pytest
 
 # Families that use memory in different ways: MedNeXt's fused path, convolutions that pack weights, group norm, slices.
-# PyTorch's is not the same from run to run where blocks of 8 to 16 MB decide, which the GNU C library sometimes keeps and
-# sometimes gives back: segresnet's and convunext's ratios were 1.20 and 0.78 once (docs/performance.md).
+# PyTorch's is not the same from run to run where blocks of 8 to 16 MB decide, which the GNU C library sometimes keeps
+# and sometimes gives back: segresnet's and convunext's ratios were 1.20 and 0.78 once (docs/performance.md).
 _MODELS = [
     ("mednext-s-k3", (64, 64, 64), "torch"),
     ("mednext-s-k3", (64, 64, 64), "openvino"),
